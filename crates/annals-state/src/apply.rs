@@ -1,0 +1,844 @@
+//! Applies changes to a catalog: how a transaction's draft is built, and how the same changes are
+//! carried over to a version that has moved on since.
+//!
+//! **Rule:** applying costs what the change costs, in pointers: chunks are shared, never read.
+//! A change that does not apply returns an error and leaves the catalog as it was.
+//!
+//! **Rule:** a transaction raises a table's ordinal by one, however many changes it makes to it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use im::OrdMap;
+
+use crate::catalog::{Catalog, Database, Departure};
+use crate::commit::{Metrics, Operation, OperationKind, Target};
+use crate::error::{CatalogError, Existing};
+use crate::name::{DatabaseName, TableName};
+use crate::schema::{ColumnId, TableSchema};
+use crate::table::{
+    ChunkEntry, Deletions, Details, HighWater, Life, Properties, Stamps, TableId, TableKind,
+    TableState, TableVersion,
+};
+use crate::version::{Version, VersionId};
+use crate::write_set::{Change, NewRows, PropertyPatch, Removal, SchemaChange, Staged, WriteSet};
+
+/// Where changes are applied: the version that they make, and how far the base has moved.
+#[derive(Clone, Debug)]
+pub struct Place {
+    at: VersionId,
+    base: VersionId,
+    oldest_retained: VersionId,
+    /// High-water marks at the base and now, of tables where the two differ.
+    moved: BTreeMap<TableId, (HighWater, HighWater)>,
+}
+
+impl Place {
+    /// On top of the version that the transaction began at.
+    pub fn on_base(base: VersionId, at: VersionId, oldest_retained: VersionId) -> Self {
+        Self { at, base, oldest_retained, moved: BTreeMap::new() }
+    }
+
+    /// On top of `head`, which other commits made since the transaction began at `base`.
+    pub fn on_head(
+        writes: &WriteSet,
+        base: VersionId,
+        head: &Catalog,
+        at: VersionId,
+        oldest_retained: VersionId,
+    ) -> Self {
+        let moved = writes.footprints.iter().filter_map(|(name, footprint)| {
+            let (before, now) = (footprint.base.as_ref()?, head.table(name)?);
+            let differs = before.id == now.id && before.marks != now.marks;
+            differs.then_some((now.id, (before.marks, now.marks)))
+        });
+        Self { at, base, oldest_retained, moved: moved.collect() }
+    }
+
+    /// A provisional sequence as it is here.
+    fn sequence(&self, table: TableId, sequence: u64) -> u64 {
+        match self.moved.get(&table) {
+            Some((before, now)) if sequence >= before.next_sequence => {
+                sequence - before.next_sequence + now.next_sequence
+            }
+            _ => sequence,
+        }
+    }
+
+    /// A provisional column id as it is here.
+    fn column(&self, table: TableId, id: ColumnId) -> ColumnId {
+        match self.moved.get(&table) {
+            Some((before, now)) if id >= before.next_column => {
+                ColumnId(id.0 - before.next_column.0 + now.next_column.0)
+            }
+            _ => id,
+        }
+    }
+
+    fn layout(&self, table: TableId, layout: &Arc<TableSchema>) -> Arc<TableSchema> {
+        let moves = self.moved.get(&table).is_some_and(|(before, now)| {
+            before.next_column != now.next_column
+                && layout.columns().iter().any(|column| column.id() >= before.next_column)
+        });
+        if moves { Arc::new(layout.remap(|id| self.column(table, id))) } else { Arc::clone(layout) }
+    }
+}
+
+type ChunkMap = OrdMap<u64, ChunkEntry>;
+
+/// What a change came to.
+struct Applied {
+    kind: OperationKind,
+    target: Target,
+    metrics: Metrics,
+    discarded: Vec<VersionId>,
+}
+
+impl Catalog {
+    /// Makes one change and returns its record.
+    ///
+    /// # Errors
+    ///
+    /// [`CatalogError`] if the change does not apply; the catalog is then as it was.
+    pub fn apply(&mut self, staged: &Staged, place: &Place) -> Result<Operation, CatalogError> {
+        let applied = match &staged.change {
+            Change::CreateDatabase { name, comment, properties } => {
+                self.create_database(name, comment.as_ref(), properties, place)
+            }
+            Change::DropDatabase { name, cascade } => self.drop_database(name, *cascade, place),
+            Change::AlterDatabase { name, patch } => self.alter_database(name, patch),
+            Change::CreateTable { name, kind, schema, details, rows, mode } => {
+                let state =
+                    TableState::empty(kind.clone(), Arc::clone(schema), Arc::clone(details));
+                let label = match kind {
+                    TableKind::View { .. } => OperationKind::CreateView,
+                    _ => OperationKind::CreateTable { mode: *mode },
+                };
+                self.create_table(name, state, rows, label, place)
+            }
+            Change::Replace { name, kind, schema, partition_by, patch, rows, label } => {
+                let content = Replacement { kind, schema, partition_by, patch, rows };
+                self.replace(name, &content, label.clone(), place)
+            }
+            Change::Append { name, alterations, patch, rows } => {
+                self.append(name, alterations, patch, rows, place)
+            }
+            Change::ChangeRows { name, removed, rows, label, .. } => {
+                self.change_rows(name, removed, rows, label.clone(), place)
+            }
+            Change::AlterSchema { name, alterations } => {
+                self.alter_schema(name, alterations, place)
+            }
+            Change::AlterDetails { name, patch } => self.alter_details(name, patch, place),
+            Change::Rename { from, to } => self.rename(from, to, place),
+            Change::DropTable { name } => self.drop_table(name, place),
+            Change::RestoreTable { name, source, from } => {
+                self.restore_table(name, source, *from, place)
+            }
+            Change::RestoreStore { source } => Ok(self.restore_store(source, place)),
+        }?;
+        Ok(Operation {
+            kind: applied.kind,
+            target: applied.target,
+            metrics: applied.metrics,
+            location: staged.location.clone(),
+            discarded: applied.discarded,
+        })
+    }
+
+    /// The table of this name, or an error that helps to find it.
+    ///
+    /// # Errors
+    ///
+    /// [`CatalogError::NoDatabase`] or [`CatalogError::NoTable`].
+    pub fn require_table(&self, name: &TableName) -> Result<&Arc<TableVersion>, CatalogError> {
+        self.table(name).ok_or_else(|| {
+            let database = name.database();
+            if self.database(&database).is_none() {
+                return CatalogError::NoDatabase { database };
+            }
+            // Names that a person mixes up: the same table elsewhere.
+            let same = |other: &&TableName| other.table_folded() == name.table_folded();
+            let similar = self.databases().take(100).find_map(|database| {
+                let other = TableName::new(database.name(), name.table_str()).ok()?;
+                self.table_entry(&other).map(|(name, _)| name).filter(same).cloned()
+            });
+            CatalogError::NoTable { table: name.clone(), similar }
+        })
+    }
+
+    /// The database of this name, or an error.
+    ///
+    /// # Errors
+    ///
+    /// [`CatalogError::NoDatabase`].
+    pub fn require_database(&self, name: &DatabaseName) -> Result<&Arc<Database>, CatalogError> {
+        self.database(name).ok_or_else(|| CatalogError::NoDatabase { database: name.clone() })
+    }
+
+    fn create_database(
+        &mut self,
+        name: &DatabaseName,
+        comment: Option<&Arc<str>>,
+        patch: &PropertyPatch,
+        place: &Place,
+    ) -> Result<Applied, CatalogError> {
+        if self.database(name).is_some() {
+            return Err(CatalogError::DatabaseExists { database: name.clone() });
+        }
+        let mut database = Database::new(name.clone(), place.at);
+        database.comment = comment.cloned();
+        patch_properties(&mut database.properties, patch);
+        self.databases.insert(name.clone(), Arc::new(database));
+        self.databases_changed = place.at;
+        Ok(Applied::to_database(OperationKind::CreateDatabase, name))
+    }
+
+    fn drop_database(
+        &mut self,
+        name: &DatabaseName,
+        cascade: bool,
+        place: &Place,
+    ) -> Result<Applied, CatalogError> {
+        let database = Arc::clone(self.require_database(name)?);
+        if *name == DatabaseName::default() {
+            return Err(CatalogError::DefaultDatabase { database: name.clone() });
+        }
+        if database.tables > 0 && !cascade {
+            let tables = database.tables;
+            return Err(CatalogError::DatabaseNotEmpty { database: name.clone(), tables });
+        }
+        let mut applied = Applied::to_database(OperationKind::DropDatabase { cascade }, name);
+        let tables: Vec<TableName> = self.tables_in(name).map(|(name, _)| name.clone()).collect();
+        for table in &tables {
+            applied.metrics += self.drop_table(table, place)?.metrics;
+        }
+        self.databases.remove(name);
+        self.databases_changed = place.at;
+        Ok(applied)
+    }
+
+    fn alter_database(
+        &mut self,
+        name: &DatabaseName,
+        patch: &PropertyPatch,
+    ) -> Result<Applied, CatalogError> {
+        let mut database = Database::clone(self.require_database(name)?);
+        if let Some(comment) = &patch.comment {
+            database.comment.clone_from(comment);
+        }
+        patch_properties(&mut database.properties, patch);
+        self.databases.insert(name.clone(), Arc::new(database));
+        Ok(Applied::to_database(OperationKind::AlterDatabase, name))
+    }
+
+    fn create_table(
+        &mut self,
+        name: &TableName,
+        mut state: TableState,
+        rows: &NewRows,
+        kind: OperationKind,
+        place: &Place,
+    ) -> Result<Applied, CatalogError> {
+        let database = Arc::clone(self.require_database(&name.database())?);
+        if let Some(existing) = self.table(name) {
+            return Err(exists(name, existing));
+        }
+        let name = written_in(&database, name);
+        let id = self.next_table;
+        let mut marks =
+            HighWater { next_column: next_column(&state.schema), ..HighWater::default() };
+        let mut stamps = Stamps { schema: place.at, ..Stamps::default() };
+        let metrics = add_rows(&mut state, &mut marks, id, rows, place);
+        if metrics.rows_added > 0 {
+            stamps.append = place.at;
+        }
+        let life = Life { name: name.clone(), from: place.at, from_ordinal: 0, until: None };
+        let table = TableVersion {
+            id,
+            ordinal: 0,
+            since: place.at,
+            created: place.at,
+            state: Arc::new(state),
+            marks,
+            stamps,
+            lives: Arc::from([life]),
+        };
+        self.next_table = TableId(id.0 + 1);
+        self.tables.insert(name.clone(), Arc::new(table));
+        self.count_tables(&name.database(), 1, place);
+        let target = Target::Table { name, id, ordinal: 0 };
+        Ok(Applied { kind, target, metrics, discarded: Vec::new() })
+    }
+
+    fn replace(
+        &mut self,
+        name: &TableName,
+        content: &Replacement<'_>,
+        kind: OperationKind,
+        place: &Place,
+    ) -> Result<Applied, CatalogError> {
+        let current = Arc::clone(self.require_table(name)?);
+        let old = current.state();
+        let schema = place.layout(current.id, content.schema);
+        let partition_by: Arc<[ColumnId]> = if *content.partition_by == old.details.partition_by {
+            Arc::clone(content.partition_by)
+        } else {
+            content.partition_by.iter().map(|id| place.column(current.id, *id)).collect()
+        };
+        let mut next = TableVersion::clone(&current);
+        let mut details = Arc::clone(&old.details);
+        if !content.patch.is_empty() || details.partition_by != partition_by {
+            let details = Arc::make_mut(&mut details);
+            details.patch(content.patch);
+            details.partition_by = partition_by;
+            if !content.patch.is_empty() {
+                next.stamps.property = place.at;
+            }
+        }
+        if schema != old.schema || *content.kind != old.kind || *details != *old.details {
+            next.stamps.schema = place.at;
+        }
+        next.stamps.overwrite = place.at;
+        next.marks.next_column = next_column(&schema).max(next.marks.next_column);
+
+        let discarded = discarded_by(&current, place);
+        let mut state = TableState::empty(content.kind.clone(), schema, details);
+        let mut metrics = add_rows(&mut state, &mut next.marks, current.id, content.rows, place);
+        metrics += removed_with(old);
+        next.state = Arc::new(state);
+        Ok(self.put(name, next, kind, metrics, discarded, place))
+    }
+
+    fn append(
+        &mut self,
+        name: &TableName,
+        alterations: &[SchemaChange],
+        patch: &PropertyPatch,
+        rows: &NewRows,
+        place: &Place,
+    ) -> Result<Applied, CatalogError> {
+        let current = self.require_rows(name)?;
+        let mut next = TableVersion::clone(&current);
+        let mut state = TableState::clone(&current.state);
+        alter(&mut state, &mut next, name, alterations, place)?;
+        if !patch.is_empty() {
+            Arc::make_mut(&mut state.details).patch(patch);
+            next.stamps.property = place.at;
+        }
+        let metrics = add_rows(&mut state, &mut next.marks, current.id, rows, place);
+        next.stamps.append = place.at;
+        next.state = Arc::new(state);
+        Ok(self.put(name, next, OperationKind::Append, metrics, Vec::new(), place))
+    }
+
+    fn change_rows(
+        &mut self,
+        name: &TableName,
+        removed: &[(u64, Removal)],
+        rows: &NewRows,
+        kind: OperationKind,
+        place: &Place,
+    ) -> Result<Applied, CatalogError> {
+        let current = self.require_rows(name)?;
+        let mut next = TableVersion::clone(&current);
+        let mut state = TableState::clone(&current.state);
+        let mut metrics = Metrics::default();
+        for (sequence, removal) in removed {
+            let sequence = place.sequence(current.id, *sequence);
+            metrics += take_out(&mut state, sequence, removal, place)
+                .ok_or_else(|| CatalogError::RowsMoved { table: name.clone(), chunk: sequence })?;
+        }
+        metrics += add_rows(&mut state, &mut next.marks, current.id, rows, place);
+        if metrics.rows_removed > 0 {
+            next.stamps.rows = place.at;
+        }
+        if metrics.rows_added > 0 {
+            next.stamps.append = place.at;
+        }
+        next.state = Arc::new(state);
+        Ok(self.put(name, next, kind, metrics, Vec::new(), place))
+    }
+
+    fn alter_schema(
+        &mut self,
+        name: &TableName,
+        alterations: &[SchemaChange],
+        place: &Place,
+    ) -> Result<Applied, CatalogError> {
+        let current = Arc::clone(self.require_table(name)?);
+        let mut next = TableVersion::clone(&current);
+        let mut state = TableState::clone(&current.state);
+        alter(&mut state, &mut next, name, alterations, place)?;
+        next.state = Arc::new(state);
+        let description: Vec<String> = alterations.iter().map(SchemaChange::describe).collect();
+        let kind = OperationKind::AlterSchema { description: description.join("; ").into() };
+        Ok(self.put(name, next, kind, Metrics::default(), Vec::new(), place))
+    }
+
+    fn alter_details(
+        &mut self,
+        name: &TableName,
+        patch: &PropertyPatch,
+        place: &Place,
+    ) -> Result<Applied, CatalogError> {
+        let current = Arc::clone(self.require_table(name)?);
+        let mut next = TableVersion::clone(&current);
+        let mut state = TableState::clone(&current.state);
+        Arc::make_mut(&mut state.details).patch(patch);
+        next.state = Arc::new(state);
+        next.stamps.property = place.at;
+        let none = Metrics::default();
+        Ok(self.put(name, next, OperationKind::SetProperties, none, Vec::new(), place))
+    }
+
+    fn rename(
+        &mut self,
+        from: &TableName,
+        to: &TableName,
+        place: &Place,
+    ) -> Result<Applied, CatalogError> {
+        let current = Arc::clone(self.require_table(from)?);
+        let database = Arc::clone(self.require_database(&to.database())?);
+        let to = written_in(&database, to);
+        if from != &to
+            && let Some(existing) = self.table(&to)
+        {
+            return Err(exists(&to, existing));
+        }
+        let mut next = TableVersion::clone(&current);
+        next.begin_change(place);
+        next.stamps.schema = place.at;
+        next.end_life(place.at);
+        next.begin_life(to.clone(), place);
+        let target = Target::Table { name: from.clone(), id: next.id, ordinal: next.ordinal };
+        if from != &to {
+            let mut departure = Departure::of(&next, place.at);
+            departure.renamed_to = Some(to.clone());
+            self.departed(next.id, departure);
+        }
+        self.tables.remove(from);
+        self.tables.insert(to.clone(), Arc::new(next));
+        self.count_tables(&from.database(), -1, place);
+        self.count_tables(&to.database(), 1, place);
+        let kind = OperationKind::Rename { to };
+        Ok(Applied { kind, target, metrics: Metrics::default(), discarded: Vec::new() })
+    }
+
+    fn drop_table(&mut self, name: &TableName, place: &Place) -> Result<Applied, CatalogError> {
+        let mut table = TableVersion::clone(self.require_table(name)?);
+        table.end_life(place.at);
+        self.departed(table.id, Departure::of(&table, place.at));
+        self.tables.remove(name);
+        self.count_tables(&name.database(), -1, place);
+        Ok(Applied {
+            kind: OperationKind::DropTable,
+            target: Target::Table { name: name.clone(), id: table.id, ordinal: table.ordinal },
+            metrics: removed_with(&table.state),
+            discarded: discarded_by(&table, place),
+        })
+    }
+
+    fn restore_table(
+        &mut self,
+        name: &TableName,
+        source: &TableVersion,
+        from: VersionId,
+        place: &Place,
+    ) -> Result<Applied, CatalogError> {
+        let kind = OperationKind::RestoreTable { from };
+        match self.table(name) {
+            Some(current) if current.id == source.id => {
+                let mut next = TableVersion::clone(current);
+                let metrics = moved_between(&current.state.chunks, &source.state.chunks);
+                next.marks = next.marks.max(source.marks);
+                next.state = Arc::clone(&source.state);
+                next.stamps.restore = place.at;
+                Ok(self.put(name, next, kind, metrics, Vec::new(), place))
+            }
+            Some(_) => Err(CatalogError::OtherTable { table: name.clone(), at: from }),
+            None => {
+                self.require_database(&name.database())?;
+                if let Some(now) = self.departure(source.id).and_then(|d| d.renamed_to.clone()) {
+                    return Err(CatalogError::Renamed { table: name.clone(), now });
+                }
+                let next = self.bring_back(name, source, place);
+                let target =
+                    Target::Table { name: name.clone(), id: next.id, ordinal: next.ordinal };
+                let metrics = moved_between(&OrdMap::new(), &source.state.chunks);
+                self.tables.insert(name.clone(), Arc::new(next));
+                self.count_tables(&name.database(), 1, place);
+                Ok(Applied { kind, target, metrics, discarded: Vec::new() })
+            }
+        }
+    }
+
+    /// A table that had left, with the state of `source` and numbers that go on where they ended.
+    fn bring_back(
+        &mut self,
+        name: &TableName,
+        source: &TableVersion,
+        place: &Place,
+    ) -> TableVersion {
+        let mut next = source.clone();
+        match self.returned(source.id) {
+            Some(departure) => {
+                next.ordinal = departure.ordinal;
+                next.marks = departure.marks.max(source.marks);
+                next.lives = departure.lives;
+            }
+            None => next.end_life(place.at),
+        }
+        next.ordinal += 1;
+        next.since = place.at;
+        next.stamps = Stamps { restore: place.at, ..Stamps::default() };
+        next.begin_life(name.clone(), place);
+        next
+    }
+
+    fn restore_store(&mut self, source: &Version, place: &Place) -> Applied {
+        let mut metrics = Metrics::default();
+        let (mut leave, mut change) = (Vec::new(), Vec::new());
+        let old = source.catalog();
+        for item in self.tables.diff(&old.tables) {
+            match item {
+                im::ordmap::DiffItem::Add(name, table) => {
+                    change.push((name.clone(), Arc::clone(table)))
+                }
+                im::ordmap::DiffItem::Remove(name, _) => leave.push(name.clone()),
+                im::ordmap::DiffItem::Update { old: (name, now), new: (_, then) } => {
+                    if now.id != then.id {
+                        leave.push(name.clone());
+                    }
+                    if now.id != then.id || !Arc::ptr_eq(&now.state, &then.state) {
+                        change.push((name.clone(), Arc::clone(then)));
+                    }
+                }
+            }
+        }
+        for name in &leave {
+            let dropped = self.drop_table(name, place);
+            metrics += dropped.expect("the name came from this catalog").metrics;
+        }
+        for (name, then) in change {
+            let next = match self.table(&name) {
+                Some(now) => {
+                    metrics += moved_between(&now.state.chunks, &then.state.chunks);
+                    let mut next = TableVersion::clone(now);
+                    next.begin_change(place);
+                    next.marks = next.marks.max(then.marks);
+                    next.stamps.restore = place.at;
+                    next.state = Arc::clone(&then.state);
+                    next
+                }
+                None => {
+                    metrics += moved_between(&OrdMap::new(), &then.state.chunks);
+                    self.bring_back(&name, &then, place)
+                }
+            };
+            self.tables.insert(name, Arc::new(next));
+        }
+        if self.databases != old.databases {
+            self.databases_changed = place.at;
+            let restored = old.databases.iter().map(|(name, database)| {
+                let mut database = Database::clone(database);
+                database.tables_changed = place.at;
+                (name.clone(), Arc::new(database))
+            });
+            self.databases = restored.collect();
+        }
+        Applied {
+            kind: OperationKind::RestoreStore { from: source.id() },
+            target: Target::Store,
+            metrics,
+            discarded: Vec::new(),
+        }
+    }
+
+    fn require_rows(&self, name: &TableName) -> Result<Arc<TableVersion>, CatalogError> {
+        let table = self.require_table(name)?;
+        if table.state.is_view() {
+            return Err(CatalogError::IsView { table: name.clone() });
+        }
+        Ok(Arc::clone(table))
+    }
+
+    /// Puts the next state of an existing table in its place.
+    fn put(
+        &mut self,
+        name: &TableName,
+        mut next: TableVersion,
+        kind: OperationKind,
+        metrics: Metrics,
+        discarded: Vec<VersionId>,
+        place: &Place,
+    ) -> Applied {
+        next.begin_change(place);
+        let target = Target::Table { name: name.clone(), id: next.id, ordinal: next.ordinal };
+        if let Some(table) = self.tables.get_mut(name) {
+            *table = Arc::new(next);
+        }
+        Applied { kind, target, metrics, discarded }
+    }
+
+    fn count_tables(&mut self, name: &DatabaseName, by: i64, place: &Place) {
+        if let Some(database) = self.databases.get_mut(name) {
+            let database = Arc::make_mut(database);
+            database.tables = database.tables.saturating_add_signed(by);
+            database.tables_changed = place.at;
+        }
+    }
+}
+
+/// What a table is replaced by.
+struct Replacement<'a> {
+    kind: &'a TableKind,
+    schema: &'a Arc<TableSchema>,
+    partition_by: &'a Arc<[ColumnId]>,
+    patch: &'a PropertyPatch,
+    rows: &'a NewRows,
+}
+
+impl Applied {
+    fn to_database(kind: OperationKind, name: &DatabaseName) -> Self {
+        let target = Target::Database(name.clone());
+        Self { kind, target, metrics: Metrics::default(), discarded: Vec::new() }
+    }
+}
+
+impl TableVersion {
+    /// Takes the next ordinal, once a transaction.
+    fn begin_change(&mut self, place: &Place) {
+        if self.since != place.at {
+            self.since = place.at;
+            self.ordinal += 1;
+        }
+    }
+
+    fn begin_life(&mut self, name: TableName, place: &Place) {
+        let life = Life { name, from: place.at, from_ordinal: self.ordinal, until: None };
+        // Spans that no retained version lies in can never be asked for again.
+        let reachable = |life: &&Life| life.until.is_none_or(|until| until > place.oldest_retained);
+        self.lives = self.lives.iter().filter(reachable).cloned().chain([life]).collect();
+    }
+
+    fn end_life(&mut self, at: VersionId) {
+        self.lives = self
+            .lives
+            .iter()
+            .map(|life| Life { until: life.until.or(Some(at)), ..life.clone() })
+            .collect();
+    }
+}
+
+impl Departure {
+    fn of(table: &TableVersion, at: VersionId) -> Self {
+        Self {
+            at,
+            renamed_to: None,
+            ordinal: table.ordinal,
+            marks: table.marks,
+            lives: Arc::clone(&table.lives),
+        }
+    }
+}
+
+impl Details {
+    fn patch(&mut self, patch: &PropertyPatch) {
+        if let Some(comment) = &patch.comment {
+            self.comment.clone_from(comment);
+        }
+        patch_properties(&mut self.properties, patch);
+    }
+}
+
+fn patch_properties(properties: &mut Properties, patch: &PropertyPatch) {
+    for key in &patch.unset {
+        properties.remove(key);
+    }
+    for (key, value) in &patch.set {
+        properties.insert(Arc::clone(key), Arc::clone(value));
+    }
+}
+
+/// `name` with the database written as the database itself is.
+fn written_in(database: &Database, name: &TableName) -> TableName {
+    if database.name.as_str() == name.database_str() {
+        return name.clone();
+    }
+    TableName::new(&database.name, name.table_str()).expect("both parts were parsed before")
+}
+
+fn exists(name: &TableName, existing: &TableVersion) -> CatalogError {
+    let kind = if existing.state.is_view() { Existing::View } else { Existing::Table };
+    CatalogError::TableExists { table: name.clone(), kind }
+}
+
+fn next_column(schema: &TableSchema) -> ColumnId {
+    schema.max_id().map_or(ColumnId(0), |max| ColumnId(max.0 + 1))
+}
+
+fn alter(
+    state: &mut TableState,
+    next: &mut TableVersion,
+    name: &TableName,
+    alterations: &[SchemaChange],
+    place: &Place,
+) -> Result<(), CatalogError> {
+    let wrong = |source| CatalogError::Schema { table: name.clone(), source: Arc::new(source) };
+    for alteration in alterations {
+        let schema = &state.schema;
+        let mut stamp = place.at;
+        let altered = match alteration {
+            SchemaChange::AddColumns(fields) => {
+                next.stamps.add_column = place.at;
+                stamp = next.stamps.schema;
+                schema.add_columns(fields, &mut next.marks.next_column)
+            }
+            SchemaChange::RenameColumn { from, to } => schema.rename_column(from, to),
+            SchemaChange::DropColumns(names) => {
+                let partition = state.partition_columns();
+                let kept = |c: &&String| {
+                    partition.iter().any(|p| crate::schema::fold(p) == crate::schema::fold(c))
+                };
+                if let Some(column) = names.iter().find(kept) {
+                    let (table, column) = (name.clone(), column.clone());
+                    return Err(CatalogError::PartitionColumn { table, column });
+                }
+                schema.drop_columns(names)
+            }
+            SchemaChange::WidenColumn { name, to } => schema.widen_column(name, to),
+            SchemaChange::SetNullable(name) => schema.set_nullable(name),
+            SchemaChange::SetColumnComment { name, comment } => {
+                next.stamps.property = place.at;
+                stamp = next.stamps.schema;
+                schema.set_column_comment(name, comment.clone())
+            }
+        };
+        state.schema = Arc::new(altered.map_err(wrong)?);
+        next.stamps.schema = stamp;
+    }
+    if !alterations.is_empty() {
+        let schema = Arc::clone(&state.schema);
+        state.layout_of(&schema);
+    }
+    Ok(())
+}
+
+fn add_rows(
+    state: &mut TableState,
+    marks: &mut HighWater,
+    id: TableId,
+    rows: &NewRows,
+    place: &Place,
+) -> Metrics {
+    let mut metrics = Metrics::default();
+    if rows.chunks.is_empty() {
+        return metrics;
+    }
+    let mut layout = place.layout(id, &rows.layout);
+    if layout == state.schema {
+        // One `Arc` for equal schemas: scans tell by the pointer that nothing needs adapting.
+        layout = Arc::clone(&state.schema);
+    }
+    let layout = state.layout_of(&layout);
+    for chunk in rows.chunks.iter() {
+        let entry = ChunkEntry {
+            chunk: Arc::clone(chunk),
+            first_row: marks.next_row,
+            birth: place.at,
+            layout,
+            deleted: None,
+        };
+        marks.next_row += chunk.rows() as u64;
+        metrics.rows_added += chunk.rows() as u64;
+        metrics.bytes_added += chunk.bytes();
+        metrics.chunks_added += 1;
+        state.chunks.insert(marks.next_sequence, entry);
+        marks.next_sequence += 1;
+    }
+    state.rows += metrics.rows_added;
+    state.bytes += metrics.bytes_added;
+    metrics
+}
+
+fn take_out(
+    state: &mut TableState,
+    sequence: u64,
+    removal: &Removal,
+    place: &Place,
+) -> Option<Metrics> {
+    let entry = state.chunks.get(&sequence)?;
+    let mut metrics = Metrics::default();
+    let gone = match removal {
+        Removal::Chunk => entry.live_rows(),
+        Removal::Rows(rows) => {
+            let before = entry.deleted.as_ref().map(|deleted| &deleted.rows);
+            let all = before.map_or_else(|| rows.clone(), |before| before | rows);
+            let gone = all.len() - before.map_or(0, roaring::RoaringBitmap::len);
+            let deleted = Deletions { rows: all, changed: place.at };
+            state.chunks.get_mut(&sequence)?.deleted = Some(Arc::new(deleted));
+            gone
+        }
+    };
+    metrics.rows_removed = gone;
+    state.rows -= gone;
+    if state
+        .chunks
+        .get(&sequence)
+        .is_some_and(|e| matches!(removal, Removal::Chunk) || e.live_rows() == 0)
+    {
+        let entry = state.chunks.remove(&sequence)?;
+        metrics.chunks_removed = 1;
+        metrics.bytes_removed = entry.chunk.bytes();
+        state.bytes -= entry.chunk.bytes();
+    }
+    Some(metrics)
+}
+
+fn removed_with(state: &TableState) -> Metrics {
+    Metrics {
+        rows_removed: state.rows,
+        bytes_removed: state.bytes,
+        chunks_removed: state.chunks.len() as u64,
+        ..Metrics::default()
+    }
+}
+
+/// The versions after the base whose rows go with the present state of `table`.
+fn discarded_by(table: &TableVersion, place: &Place) -> Vec<VersionId> {
+    let Some((before, _)) = place.moved.get(&table.id) else { return Vec::new() };
+    let mut versions: Vec<VersionId> =
+        table.state.chunks.range(before.next_sequence..).map(|(_, entry)| entry.birth).collect();
+    versions.retain(|birth| *birth > place.base && *birth < place.at);
+    versions.dedup();
+    versions
+}
+
+/// What came and went between two states of a table, by identity. O(chunks not shared).
+fn moved_between(before: &ChunkMap, after: &ChunkMap) -> Metrics {
+    let mut metrics = Metrics::default();
+    let mut came = |entry: &ChunkEntry| {
+        metrics.rows_added += entry.live_rows();
+        metrics.bytes_added += entry.chunk.bytes();
+        metrics.chunks_added += 1;
+    };
+    let mut gone = Metrics::default();
+    let mut went = |entry: &ChunkEntry| {
+        gone.rows_removed += entry.live_rows();
+        gone.bytes_removed += entry.chunk.bytes();
+        gone.chunks_removed += 1;
+    };
+    for item in before.diff(after) {
+        match item {
+            im::ordmap::DiffItem::Add(_, entry) => came(entry),
+            im::ordmap::DiffItem::Remove(_, entry) => went(entry),
+            im::ordmap::DiffItem::Update { old: (_, old), new: (_, new) } => {
+                went(old);
+                came(new);
+            }
+        }
+    }
+    metrics += gone;
+    metrics
+}

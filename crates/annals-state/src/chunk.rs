@@ -1,0 +1,126 @@
+//! Rows that never change, with exact statistics.
+//!
+//! A [`Chunk`] is pure data: it has no id, no version and no column ids; the entry that a table
+//! keeps for it holds these. All that a chunk knows of itself is computed once, by
+//! [`Chunk::new`], outside the commit section: its bytes, and per column the number of nulls and
+//! the places of a smallest and a largest value.
+//!
+//! **Invariant:** a chunk made by [`Chunk::new`] does not keep much more memory alive than its
+//! rows need. Arrow slices share the buffers they were cut from, so a hundred rows may pin a
+//! gigabyte; such rows are copied when they enter.
+
+mod bytes;
+mod stats;
+#[cfg(test)]
+mod tests;
+
+use arrow_array::{Array, RecordBatch, RecordBatchOptions};
+use arrow_schema::{ArrowError, SchemaRef};
+
+pub use self::bytes::{logical_bytes, unique_buffer_bytes};
+pub use self::stats::ColumnStats;
+use crate::predicate::Bounds;
+
+/// What a batch may keep alive beyond twice its own bytes before its rows are copied.
+const SLACK_BYTES: u64 = 64 * 1024;
+
+/// Immutable rows with exact statistics.
+#[derive(Clone, Debug)]
+pub struct Chunk {
+    batch: RecordBatch,
+    bytes: u64,
+    stats: Box<[ColumnStats]>,
+    absent: ColumnStats,
+}
+
+impl Chunk {
+    /// Takes the rows of `batch` and computes their statistics, in time proportional to them.
+    ///
+    /// The buffers are shared, not copied, unless they are much larger than the rows (more than
+    /// twice the bytes of the rows and 64 KiB): then the rows are copied into buffers that fit.
+    pub fn new(batch: RecordBatch) -> Self {
+        let bytes = bytes::logical_bytes(&batch);
+        let allowed = bytes.saturating_mul(2).saturating_add(SLACK_BYTES);
+        // The first sum counts a shared buffer once per column: cheap, and never too small.
+        let pins_too_much = bytes::pinned_at_most(&batch) > allowed
+            && bytes::unique_in(batch.columns().iter()) > allowed;
+        if pins_too_much {
+            let batch = bytes::compacted(batch);
+            // A dictionary loses the values that no row uses.
+            let bytes = bytes::logical_bytes(&batch);
+            return Self::with_bytes(batch, bytes);
+        }
+        Self::with_bytes(batch, bytes)
+    }
+
+    /// Takes the rows of `batch` as they are: for pieces of a batch whose other pieces are
+    /// stored too, so that the buffers they share are kept anyway.
+    pub fn from_cut(batch: RecordBatch) -> Self {
+        let bytes = bytes::logical_bytes(&batch);
+        Self::with_bytes(batch, bytes)
+    }
+
+    fn with_bytes(batch: RecordBatch, bytes: u64) -> Self {
+        let stats = batch.columns().iter().map(|column| ColumnStats::of(column)).collect();
+        let absent = ColumnStats::all_null(batch.num_rows());
+        Self { batch, bytes, stats, absent }
+    }
+
+    /// The rows.
+    pub fn batch(&self) -> &RecordBatch {
+        &self.batch
+    }
+
+    /// How many rows there are.
+    pub fn rows(&self) -> usize {
+        self.batch.num_rows()
+    }
+
+    /// The bytes that the rows themselves need: values, offsets and validity, but neither what
+    /// surrounds them in a shared buffer nor spare capacity. A dictionary counts whole, or in
+    /// proportion if it has more values than there are rows.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The statistics of a column, by its place in this chunk's schema. A column that the chunk
+    /// does not have reads as null, and so its statistics say.
+    pub fn stats(&self, column: usize) -> &ColumnStats {
+        self.stats.get(column).unwrap_or(&self.absent)
+    }
+
+    /// What a predicate may know of a column, by its place in this chunk's schema: exact, for
+    /// all rows of the chunk. Call [`Bounds::widened`] on it when some of them are deleted.
+    pub fn bounds(&self, column: usize) -> Bounds {
+        let stats = self.stats(column);
+        let one = |row| self.batch.columns().get(column).map(|values| Array::slice(values, row, 1));
+        let min = stats.min_row().and_then(one);
+        let max = if stats.max_row() == stats.min_row() {
+            min.clone()
+        } else {
+            stats.max_row().and_then(one)
+        };
+        Bounds { null_count: stats.null_count(), rows: self.rows() as u64, min, max, exact: true }
+    }
+
+    /// The same rows and statistics under a schema that differs in names and metadata only.
+    ///
+    /// # Errors
+    ///
+    /// [`ArrowError`] if the columns do not have the types, the number or the nullability that
+    /// `schema` asks for.
+    pub fn with_schema(&self, schema: SchemaRef) -> Result<Self, ArrowError> {
+        let batch = with_rows(schema, self.batch.columns().to_vec(), self.rows())?;
+        Ok(Self { batch, ..self.clone() })
+    }
+}
+
+/// A batch that keeps its number of rows even if it has no columns.
+fn with_rows(
+    schema: SchemaRef,
+    columns: Vec<arrow_array::ArrayRef>,
+    rows: usize,
+) -> Result<RecordBatch, ArrowError> {
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(schema, columns, &options)
+}

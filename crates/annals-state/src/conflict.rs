@@ -1,0 +1,620 @@
+//! May what I want to change stand on top of what others committed since I began?
+//!
+//! A pure function of three values: my writes and reads, the version that they were computed from,
+//! and the version that is current now. Every table carries, per kind of change, the version that
+//! last made it ([`Stamps`](crate::table::Stamps)), so the check costs what the writes and reads
+//! cost, however many commits lie between, and needs no history.
+//!
+//! # The matrix
+//!
+//! Row = mine, column = what others did to the same table since my base. **C** both stand,
+//! **S** conflict only if the touched chunks or the predicate overlap, **X** conflict, retryable.
+//! Dropped or replaced by another table of that name: conflict, not retryable as it is.
+//! *Blind* means that the transaction has read nothing at all.
+//!
+//! | mine | append | rows | overwrite | compact | add column | schema | restore | property |
+//! |---|---|---|---|---|---|---|---|---|
+//! | blind append | C | C | C¹ | C | C¹ | X | X | C |
+//! | append after read | C | C | X | C | C¹ | X | X | C |
+//! | blind overwrite | C² | C² | C² | C | X | X | X | C |
+//! | overwrite after read | X | X | X | C | X | X | X | C |
+//! | overwrite where | S | S | X | S | C¹ | X | X | C |
+//! | add column | C | C | X | C | C³ | X | X | C |
+//! | other schema change, rename | X | X | X | C | X | X | X | C |
+//! | restore | X | X | X | C | X | X | X | C |
+//! | set property | C | C | C | C | C | C | C | C⁴ |
+//! | blind drop | C² | C² | C² | C | C | X | X | C |
+//! | drop after read | X | X | X | C | C | X | X | C |
+//!
+//! ¹ if rows of my layout can still be read under the schema of now, else X. ² what is current at
+//! commit is replaced, and the record names what was discarded. ³ if the columns are others.
+//! ⁴ if the keys are others. Creating what somebody created meanwhile is X: begun again, the mode
+//! of the save decides. A restore of the whole store is X with every commit.
+//!
+//! Different tables commute under [`Isolation::Snapshot`]. Under [`Isolation::Serializable`] a
+//! transaction that writes also conflicts if something that it read has changed: rows (by
+//! predicate where one was given), a schema, a name's presence or absence, a listing.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::catalog::Catalog;
+use crate::commit::{Commit, Isolation};
+use crate::error::CatalogError;
+use crate::name::{DatabaseName, TableName};
+use crate::predicate::{Matches, Predicate};
+use crate::pruning::can_match;
+use crate::schema::is_readable_as;
+use crate::table::{TableState, TableVersion};
+use crate::version::VersionId;
+use crate::write_set::{Change, Footprint, Kinds, ReadSet, RowReads, WriteSet};
+
+/// Why a transaction cannot stand on top of what was committed since it began. Data, not only a
+/// message.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Conflict {
+    /// The table or database that both are about.
+    pub subject: Subject,
+    /// The rule that refused.
+    pub rule: Rule,
+    /// The version that the transaction began at.
+    pub base: VersionId,
+    /// The version that stands in the way.
+    pub winner: VersionId,
+    /// The chunks that both touched, by sequence, where the rule is about chunks.
+    pub chunks: Vec<u64>,
+    /// The record of the version that stands in the way, if it is still kept.
+    pub winning_commit: Option<Arc<Commit>>,
+}
+
+/// What a conflict is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Subject {
+    /// A table or view.
+    Table(TableName),
+    /// A database.
+    Database(DatabaseName),
+    /// The store as a whole.
+    Store,
+}
+
+impl Subject {
+    /// What a change is about.
+    pub fn of(change: &Change) -> Self {
+        match change {
+            Change::CreateDatabase { name, .. }
+            | Change::DropDatabase { name, .. }
+            | Change::AlterDatabase { name, .. } => Self::Database(name.clone()),
+            Change::CreateTable { name, .. }
+            | Change::Replace { name, .. }
+            | Change::Append { name, .. }
+            | Change::ChangeRows { name, .. }
+            | Change::AlterSchema { name, .. }
+            | Change::AlterDetails { name, .. }
+            | Change::Rename { from: name, .. }
+            | Change::DropTable { name }
+            | Change::RestoreTable { name, .. } => Self::Table(name.clone()),
+            Change::RestoreStore { .. } => Self::Store,
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Table(name) => write!(f, "{name}"),
+            Self::Database(name) => write!(f, "the database {name}"),
+            Self::Store => f.write_str("the store"),
+        }
+    }
+}
+
+/// The rules by which transactions are refused.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Rule {
+    /// What I did does not go with what others did to the same table.
+    Changed {
+        /// What I did.
+        mine: &'static str,
+        /// What they did.
+        theirs: &'static str,
+    },
+    /// Something that a serializable transaction read has changed.
+    ReadChanged {
+        /// What they did.
+        theirs: &'static str,
+    },
+    /// Somebody created a table of the name that I created.
+    Created,
+    /// The table was dropped, or replaced by another of its name.
+    Dropped,
+    /// The table was renamed.
+    Renamed {
+        /// Its name today.
+        to: TableName,
+    },
+    /// Both added a column of one name.
+    Column {
+        /// The column, folded.
+        column: String,
+    },
+    /// Both set one property.
+    Property {
+        /// The key; none for the comment.
+        key: Option<Arc<str>>,
+    },
+    /// Rows in my layout can no longer be read under the table's schema.
+    Layout,
+    /// The change no longer applies to the catalog.
+    NoLongerApplies {
+        /// What the catalog said.
+        error: Box<CatalogError>,
+    },
+    /// Commits kept coming while an assertion was checked against each candidate.
+    Contention,
+}
+
+impl Conflict {
+    /// A conflict of a transaction that began at `base` with the version `winner`.
+    pub fn new(subject: Subject, rule: Rule, base: VersionId, winner: VersionId) -> Self {
+        Self { subject, rule, base, winner, chunks: Vec::new(), winning_commit: None }
+    }
+
+    /// Whether beginning again from a fresh snapshot may succeed. Where not, what the transaction
+    /// was about is gone, and its author has to decide.
+    pub fn is_retryable(&self) -> bool {
+        match &self.rule {
+            Rule::Dropped => false,
+            Rule::NoLongerApplies { error } => {
+                !matches!(**error, CatalogError::NoTable { .. } | CatalogError::NoDatabase { .. })
+            }
+            _ => true,
+        }
+    }
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { subject, base, winner, .. } = self;
+        match &self.rule {
+            Rule::Changed { mine, theirs } => {
+                write!(f, "{subject}: {mine} does not go with {theirs}")?;
+            }
+            Rule::ReadChanged { theirs } => {
+                write!(
+                    f,
+                    "{subject} was read by this serializable transaction, then changed by {theirs}"
+                )?;
+            }
+            Rule::Created => write!(f, "{subject} was created by somebody else")?,
+            Rule::Dropped => write!(f, "{subject} was dropped")?,
+            Rule::Renamed { to } => write!(f, "{subject} was renamed to {to}")?,
+            Rule::Column { column } => {
+                write!(f, "{subject}: the column `{column}` was added twice")?
+            }
+            Rule::Property { key: Some(key) } => {
+                write!(f, "{subject}: the property `{key}` was set twice")?;
+            }
+            Rule::Property { key: None } => write!(f, "{subject}: the comment was set twice")?,
+            Rule::Layout => write!(f, "{subject}: the rows no longer fit its schema")?,
+            Rule::NoLongerApplies { error } => write!(f, "{error}")?,
+            Rule::Contention => write!(f, "commits kept coming while assertions were checked")?,
+        }
+        write!(f, " (in {winner}, after this transaction began at {base}")?;
+        if let Some(commit) = &self.winning_commit {
+            write!(f, "; committed at {}", commit.location)?;
+        }
+        f.write_str(")")?;
+        f.write_str(if self.is_retryable() {
+            "; begin again from a fresh snapshot"
+        } else {
+            "; what the transaction was about is gone"
+        })
+    }
+}
+
+impl std::error::Error for Conflict {}
+
+/// What is asked of [`check`].
+#[derive(Clone, Copy, Debug)]
+pub struct Check<'a> {
+    /// What the transaction changes.
+    pub writes: &'a WriteSet,
+    /// What it read.
+    pub reads: &'a ReadSet,
+    /// What it is protected from.
+    pub isolation: Isolation,
+    /// The version that it began at.
+    pub base: VersionId,
+    /// The newest version's number.
+    pub head: VersionId,
+}
+
+/// A refusal on its way to becoming a [`Conflict`].
+struct Refusal {
+    rule: Rule,
+    winner: VersionId,
+    chunks: Vec<u64>,
+}
+
+impl Refusal {
+    fn new(rule: Rule, winner: VersionId) -> Self {
+        Self { rule, winner, chunks: Vec::new() }
+    }
+}
+
+/// Says whether the transaction may be carried over to `head`; see the matrix above.
+///
+/// O(writes + reads), plus for rules about chunks O(chunks that came since the base).
+///
+/// # Errors
+///
+/// The first [`Conflict`] found. Its `winning_commit` is for the caller to fill in.
+pub fn check(ask: Check<'_>, head: &Catalog) -> Result<(), Box<Conflict>> {
+    if ask.base == ask.head || ask.writes.is_empty() {
+        return Ok(());
+    }
+    let refuse = |subject: Subject, refusal: Refusal| {
+        let conflict = Conflict::new(subject, refusal.rule, ask.base, refusal.winner);
+        Box::new(Conflict { chunks: refusal.chunks, ..conflict })
+    };
+    if ask.writes.replaces_store {
+        let rule = Rule::Changed { mine: "a restore of the whole store", theirs: "any commit" };
+        return Err(refuse(Subject::Store, Refusal::new(rule, ask.head)));
+    }
+    let blind = ask.reads.is_empty();
+    for (name, footprint) in &ask.writes.footprints {
+        check_writes(name, footprint, blind, ask, head)
+            .map_err(|refusal| refuse(Subject::Table(name.clone()), refusal))?;
+    }
+    if ask.isolation == Isolation::Serializable {
+        check_reads(ask, head).map_err(|(subject, refusal)| refuse(subject, refusal))?;
+    }
+    Ok(())
+}
+
+/// What others did to the table since the base, as columns of the matrix.
+struct Theirs<'a> {
+    now: &'a TableVersion,
+    base: VersionId,
+}
+
+impl Theirs<'_> {
+    fn since(&self, stamp: VersionId) -> Option<VersionId> {
+        (stamp > self.base).then_some(stamp)
+    }
+
+    fn refuse(&self, mine: &'static str, columns: &[Column]) -> Result<(), Refusal> {
+        for column in columns {
+            if let Some(winner) = self.since(column.stamp(self.now)) {
+                let theirs = column.name();
+                return Err(Refusal::new(Rule::Changed { mine, theirs }, winner));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The columns of the matrix that come from stamps.
+#[derive(Clone, Copy)]
+enum Column {
+    Append,
+    Rows,
+    Overwrite,
+    AddColumn,
+    Schema,
+    Restore,
+}
+
+impl Column {
+    const ALL: [Self; 6] =
+        [Self::Overwrite, Self::Restore, Self::Schema, Self::AddColumn, Self::Rows, Self::Append];
+
+    fn stamp(self, table: &TableVersion) -> VersionId {
+        let stamps = table.stamps();
+        match self {
+            Self::Append => stamps.append,
+            Self::Rows => stamps.rows,
+            Self::Overwrite => stamps.overwrite,
+            Self::AddColumn => stamps.add_column,
+            Self::Schema => stamps.schema,
+            Self::Restore => stamps.restore,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Append => "an append",
+            Self::Rows => "a change of rows",
+            Self::Overwrite => "an overwrite",
+            Self::AddColumn => "an added column",
+            Self::Schema => "a schema change",
+            Self::Restore => "a restore",
+        }
+    }
+}
+
+fn check_writes(
+    name: &TableName,
+    mine: &Footprint,
+    blind: bool,
+    ask: Check<'_>,
+    head: &Catalog,
+) -> Result<(), Refusal> {
+    let Some(base) = &mine.base else {
+        return match head.table(name) {
+            Some(now) => Err(Refusal::new(Rule::Created, now.since())),
+            None => Ok(()),
+        };
+    };
+    let now = match head.table(name) {
+        Some(now) if now.id() == base.id() => now,
+        other => return Err(gone(base, other.map(|now| &**now), ask, head)),
+    };
+    if Arc::ptr_eq(base, now) {
+        return Ok(());
+    }
+    let theirs = Theirs { now, base: ask.base };
+    for row in rows_of(mine, blind) {
+        theirs.refuse(row.name, row.refuses)?;
+    }
+    if mine.kinds.has(Kinds::OVERWRITE_WHERE) {
+        check_chunks(mine, &theirs)?;
+    }
+    if mine.kinds.has(Kinds::ADD_COLUMN) {
+        check_columns(mine, &theirs)?;
+    }
+    check_layouts(mine, &theirs)?;
+    check_properties(mine, base, &theirs)
+}
+
+/// A row of the matrix: the columns that are X in it.
+struct Row {
+    name: &'static str,
+    refuses: &'static [Column],
+}
+
+fn rows_of(mine: &Footprint, blind: bool) -> impl Iterator<Item = Row> {
+    use Column::{AddColumn, Append, Overwrite, Restore, Rows, Schema};
+    let rows = [
+        (
+            Kinds::APPEND,
+            if blind {
+                Row { name: "a blind append", refuses: &[Restore, Schema] }
+            } else {
+                Row { name: "an append after a read", refuses: &[Overwrite, Restore, Schema] }
+            },
+        ),
+        (
+            Kinds::OVERWRITE,
+            if blind {
+                Row { name: "a blind overwrite", refuses: &[Restore, Schema, AddColumn] }
+            } else {
+                Row { name: "an overwrite after a read", refuses: &Column::ALL }
+            },
+        ),
+        (
+            Kinds::OVERWRITE_WHERE,
+            Row { name: "an overwrite of a part", refuses: &[Overwrite, Restore, Schema] },
+        ),
+        (
+            Kinds::ADD_COLUMN,
+            Row { name: "adding a column", refuses: &[Overwrite, Restore, Schema] },
+        ),
+        (Kinds::SCHEMA, Row { name: "a schema change", refuses: &Column::ALL }),
+        (Kinds::RESTORE, Row { name: "a restore", refuses: &Column::ALL }),
+        (
+            Kinds::DROP,
+            if blind {
+                Row { name: "a blind drop", refuses: &[Restore, Schema] }
+            } else {
+                Row {
+                    name: "a drop after a read",
+                    refuses: &[Overwrite, Restore, Schema, Rows, Append],
+                }
+            },
+        ),
+    ];
+    let kinds = mine.kinds;
+    rows.into_iter().filter(move |(kind, _)| kinds.has(*kind)).map(|(_, row)| row)
+}
+
+/// The table is no longer under the name that it had.
+fn gone(
+    base: &TableVersion,
+    other: Option<&TableVersion>,
+    ask: Check<'_>,
+    head: &Catalog,
+) -> Refusal {
+    match head.departure(base.id()) {
+        Some(departure) => {
+            let rule = match &departure.renamed_to {
+                Some(to) => Rule::Renamed { to: to.clone() },
+                None => Rule::Dropped,
+            };
+            Refusal::new(rule, departure.at)
+        }
+        None => Refusal::new(Rule::Dropped, other.map_or(ask.head, TableVersion::since)),
+    }
+}
+
+/// The cells marked S: chunks that both touched, and new chunks that hold rows that the change is
+/// about.
+fn check_chunks(mine: &Footprint, theirs: &Theirs<'_>) -> Result<(), Refusal> {
+    let state = theirs.now.state();
+    let mut touched = Vec::new();
+    let mut winner = VersionId::ZERO;
+    for sequence in &mine.touched {
+        let changed = match state.chunk_map().get(sequence) {
+            Some(entry) => entry.deletions().and_then(|deleted| theirs.since(deleted.changed())),
+            None => Some(theirs.now.since()),
+        };
+        if let Some(changed) = changed {
+            touched.push(*sequence);
+            winner = winner.max(changed);
+        }
+    }
+    if touched.is_empty() {
+        let first_new = mine.base.as_ref().map_or(0, |base| base.high_water().next_sequence);
+        for predicate in &mine.predicates {
+            for (sequence, born) in new_matches(state, first_new, predicate) {
+                touched.push(sequence);
+                winner = winner.max(born);
+            }
+        }
+    }
+    if touched.is_empty() {
+        return Ok(());
+    }
+    let rule =
+        Rule::Changed { mine: "an overwrite of a part", theirs: "a change of the same rows" };
+    Err(Refusal { rule, winner, chunks: touched })
+}
+
+/// Chunks that came since the base and can hold a row that matches.
+fn new_matches(state: &TableState, first_new: u64, predicate: &Predicate) -> Vec<(u64, VersionId)> {
+    let bound = predicate.bind(state.arrow_schema());
+    let new = state.chunk_map().range(first_new..);
+    let matching = new.filter(|(_, entry)| match &bound {
+        Ok(bound) => can_match(bound, state, entry) != Matches::None,
+        // A predicate that no longer binds says nothing about any row.
+        Err(_) => true,
+    });
+    matching.map(|(sequence, entry)| (*sequence, entry.birth())).collect()
+}
+
+fn check_columns(mine: &Footprint, theirs: &Theirs<'_>) -> Result<(), Refusal> {
+    let Some(winner) = theirs.since(theirs.now.stamps().add_column) else { return Ok(()) };
+    let schema = theirs.now.state().schema();
+    match mine.added_columns.iter().find(|column| schema.index_of(column).is_some()) {
+        Some(column) => Err(Refusal::new(Rule::Column { column: column.clone() }, winner)),
+        None => Ok(()),
+    }
+}
+
+fn check_layouts(mine: &Footprint, theirs: &Theirs<'_>) -> Result<(), Refusal> {
+    let now = theirs.now.state().schema();
+    let base = mine.base.as_ref().map(|base| base.state().schema());
+    if base.is_some_and(|base| Arc::ptr_eq(base, now)) {
+        return Ok(());
+    }
+    let fits = |layout: &Arc<crate::schema::TableSchema>| {
+        Arc::ptr_eq(layout, now) || is_readable_as(layout, now)
+    };
+    if mine.added_columns.is_empty() && !mine.layouts.iter().all(fits) {
+        return Err(Refusal::new(Rule::Layout, theirs.now.since()));
+    }
+    Ok(())
+}
+
+fn check_properties(
+    mine: &Footprint,
+    base: &TableVersion,
+    theirs: &Theirs<'_>,
+) -> Result<(), Refusal> {
+    let Some(winner) = theirs.since(theirs.now.stamps().property) else { return Ok(()) };
+    let (then, now) = (base.state().details(), theirs.now.state().details());
+    let differs = |key: &&Arc<str>| then.properties.get(*key) != now.properties.get(*key);
+    if let Some(key) = mine.property_keys.iter().find(differs) {
+        return Err(Refusal::new(Rule::Property { key: Some(Arc::clone(key)) }, winner));
+    }
+    if mine.sets_comment && then.comment != now.comment {
+        return Err(Refusal::new(Rule::Property { key: None }, winner));
+    }
+    Ok(())
+}
+
+fn check_reads(ask: Check<'_>, head: &Catalog) -> Result<(), (Subject, Refusal)> {
+    for (name, reads) in &ask.reads.tables {
+        let refuse = |refusal| (Subject::Table(name.clone()), refusal);
+        let changed = |theirs, winner| refuse(Refusal::new(Rule::ReadChanged { theirs }, winner));
+        let now = match (&reads.base, head.table(name)) {
+            (None, None) => continue,
+            (None, Some(now)) => return Err(changed("a create", now.since())),
+            (Some(base), Some(now)) if base.id() == now.id() => {
+                if Arc::ptr_eq(base, now) {
+                    continue;
+                }
+                now
+            }
+            (Some(base), other) => {
+                return Err(refuse(gone(base, other.map(|now| &**now), ask, head)));
+            }
+        };
+        let theirs = Theirs { now, base: ask.base };
+        // A restore may have put back anything, the schema included.
+        let mut columns = vec![Column::Schema, Column::AddColumn, Column::Restore];
+        if !matches!(reads.rows, RowReads::None) {
+            columns.push(Column::Overwrite);
+        }
+        if matches!(reads.rows, RowReads::All) {
+            columns.extend([Column::Rows, Column::Append]);
+        }
+        for column in columns {
+            if let Some(winner) = theirs.since(column.stamp(now)) {
+                return Err(changed(column.name(), winner));
+            }
+        }
+        if let RowReads::Matching(predicates) = &reads.rows {
+            check_read_rows(reads.base.as_deref(), predicates, &theirs).map_err(refuse)?;
+        }
+    }
+    for (name, base) in &ask.reads.databases {
+        let now = head.database(name);
+        let same = match (base, now) {
+            (Some(base), Some(now)) => base.tables_changed == now.tables_changed,
+            (None, None) => true,
+            _ => false,
+        };
+        if !same {
+            let winner = now.map_or(head.databases_changed, |now| now.tables_changed);
+            let rule = Rule::ReadChanged { theirs: "a create, drop or rename in it" };
+            return Err((Subject::Database(name.clone()), Refusal::new(rule, winner)));
+        }
+    }
+    if ask.reads.all_databases && head.databases_changed > ask.base {
+        let rule = Rule::ReadChanged { theirs: "a create or drop of a database" };
+        return Err((Subject::Store, Refusal::new(rule, head.databases_changed)));
+    }
+    Ok(())
+}
+
+/// Rows that a predicate read conflict with new chunks that can hold one, and with deletions from
+/// chunks that could.
+fn check_read_rows(
+    base: Option<&TableVersion>,
+    predicates: &[Arc<Predicate>],
+    theirs: &Theirs<'_>,
+) -> Result<(), Refusal> {
+    let stamps = theirs.now.stamps();
+    let (appended, changed) = (theirs.since(stamps.append), theirs.since(stamps.rows));
+    if appended.is_none() && changed.is_none() {
+        return Ok(());
+    }
+    let Some(base) = base else { return Ok(()) };
+    let now = theirs.now.state();
+    let refuse = |theirs, winner, chunks| {
+        Err(Refusal { rule: Rule::ReadChanged { theirs }, winner, chunks })
+    };
+    for predicate in predicates {
+        let new = new_matches(now, base.high_water().next_sequence, predicate);
+        if let Some(winner) = new.iter().map(|(_, born)| *born).max() {
+            let chunks = new.iter().map(|(sequence, _)| *sequence).collect();
+            return refuse("new rows that match", winner, chunks);
+        }
+        let Some(winner) = changed else { continue };
+        let then = base.state();
+        let bound = predicate.bind(then.arrow_schema());
+        for (sequence, entry) in then.chunks() {
+            let same = now.chunk_map().get(&sequence).is_some_and(|now| now.is_same(entry));
+            let could = |b| can_match(b, then, entry) != Matches::None;
+            if !same && bound.as_ref().map_or(true, could) {
+                return refuse("a change of rows that match", winner, vec![sequence]);
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,1 @@
+//! Expiry, tags and time travel on a timeline.

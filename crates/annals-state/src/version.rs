@@ -1,0 +1,109 @@
+//! One committed state of the whole store.
+//!
+//! A [`Version`] is a value: built once and never changed. Two versions share every table that
+//! the commit between them left alone, so a successor costs memory in proportion to the change
+//! and not to the store. A version never reaches its predecessor or a timeline: else a pinned
+//! version would keep every older one alive.
+//!
+//! **Invariant:** nothing in this crate reads a clock, a file or a random number. That is what
+//! lets recovery rebuild, and tests predict, exactly the state that a commit published.
+
+use std::fmt;
+use std::sync::Arc;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+
+use crate::catalog::{Catalog, Database};
+use crate::commit::Commit;
+use crate::name::DatabaseName;
+
+/// The place of a version in the one order of all commits. The empty store is version 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VersionId(pub u64);
+
+impl VersionId {
+    /// The store with only the database `default`.
+    pub const ZERO: Self = Self(0);
+
+    /// The next version; none at the end of all numbers.
+    pub fn next(self) -> Option<Self> {
+        self.0.checked_add(1).map(Self)
+    }
+}
+
+impl fmt::Display for VersionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "v{}", self.0)
+    }
+}
+
+/// A moment: microseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(pub i64);
+
+impl fmt::Display for Timestamp {
+    /// RFC 3339 in UTC, to the microsecond.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match DateTime::<Utc>::from_timestamp_micros(self.0) {
+            Some(moment) => f.write_str(&moment.to_rfc3339_opts(SecondsFormat::Micros, true)),
+            None => write!(f, "{} µs", self.0),
+        }
+    }
+}
+
+/// One committed state of the whole store.
+#[derive(Clone, Debug)]
+pub struct Version {
+    id: VersionId,
+    timestamp: Timestamp,
+    catalog: Catalog,
+    commit: Option<Arc<Commit>>,
+}
+
+impl Version {
+    /// Version 0: the database `default` and no table.
+    pub fn initial(timestamp: Timestamp) -> Self {
+        let name = DatabaseName::default();
+        let mut catalog = Catalog::default();
+        catalog.databases.insert(name.clone(), Arc::new(Database::new(name, VersionId::ZERO)));
+        Self { id: VersionId::ZERO, timestamp, catalog, commit: None }
+    }
+
+    /// The version that `commit` made, with the content that it led to.
+    ///
+    /// `oldest_retained` is the oldest version that time travel can still reach; what only older
+    /// ones could need is forgotten.
+    pub fn committed(
+        commit: Arc<Commit>,
+        mut catalog: Catalog,
+        oldest_retained: VersionId,
+    ) -> Self {
+        catalog.forget_departures(oldest_retained);
+        Self { id: commit.version, timestamp: commit.timestamp, catalog, commit: Some(commit) }
+    }
+
+    /// The content of a transaction that has not been committed, as version `id`.
+    pub fn speculative(&self, id: VersionId, catalog: Catalog) -> Self {
+        Self { id, timestamp: self.timestamp, catalog, commit: None }
+    }
+
+    /// The place in the order of commits.
+    pub fn id(&self) -> VersionId {
+        self.id
+    }
+
+    /// When it was committed. Strictly increasing from version to version.
+    pub fn timestamp(&self) -> Timestamp {
+        self.timestamp
+    }
+
+    /// The databases and tables.
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// The record of the commit that made it; none for version 0 and speculative versions.
+    pub fn commit(&self) -> Option<&Arc<Commit>> {
+        self.commit.as_ref()
+    }
+}

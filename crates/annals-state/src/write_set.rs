@@ -1,0 +1,512 @@
+//! What a transaction wants to change, and what it read: the input of `apply` and of `conflict`.
+//!
+//! A [`WriteSet`] is persistent: a clone is a savepoint and costs O(1). Each change says what to
+//! do in terms of names, never of positions in memory, so that it can be applied again on top of
+//! another version. Nothing in it is copied when that happens: chunks are shared.
+//!
+//! Numbers that a change mints (column ids, sequences) are provisional: they continue from the
+//! base's high-water marks, and [`apply`](crate::apply) shifts them when the base has moved on.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow_schema::{DataType, FieldRef};
+use im::{OrdMap, Vector};
+use roaring::RoaringBitmap;
+
+use crate::catalog::{Catalog, Database};
+use crate::chunk::Chunk;
+use crate::commit::{OperationKind, SourceLocation};
+use crate::name::{DatabaseName, TableName};
+use crate::predicate::Predicate;
+use crate::save_mode::SaveMode;
+use crate::schema::TableSchema;
+use crate::table::{Details, TableKind, TableVersion};
+use crate::version::Version;
+
+/// One change to the catalog.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Change {
+    /// Create a database.
+    CreateDatabase {
+        /// Its name; it must be free.
+        name: DatabaseName,
+        /// What it is for.
+        comment: Option<Arc<str>>,
+        /// Its first properties.
+        properties: PropertyPatch,
+    },
+    /// Drop a database.
+    DropDatabase {
+        /// Its name.
+        name: DatabaseName,
+        /// Drop its tables with it; else it must be empty.
+        cascade: bool,
+    },
+    /// Change a database's comment or properties.
+    AlterDatabase {
+        /// Its name.
+        name: DatabaseName,
+        /// What to change.
+        patch: PropertyPatch,
+    },
+    /// Create a table or view under a free name.
+    CreateTable {
+        /// Its name.
+        name: TableName,
+        /// What it is.
+        kind: TableKind,
+        /// Its columns, with ids from 0.
+        schema: Arc<TableSchema>,
+        /// Comment, properties, partitioning.
+        details: Arc<Details>,
+        /// Its first rows.
+        rows: NewRows,
+        /// The mode, if a save creates it.
+        mode: Option<SaveMode>,
+    },
+    /// Replace the rows of a table, and what else is given. Keeps the table's id.
+    Replace {
+        /// Its name.
+        name: TableName,
+        /// What it is from now on.
+        kind: TableKind,
+        /// Its columns from now on; the current `Arc` where they stay as they are.
+        schema: Arc<TableSchema>,
+        /// Its partitioning from now on, as ids in `schema`.
+        partition_by: Arc<[crate::schema::ColumnId]>,
+        /// Comment and properties to change.
+        patch: PropertyPatch,
+        /// Its rows from now on.
+        rows: NewRows,
+        /// How the history names it: overwrite, truncate or create view.
+        label: OperationKind,
+    },
+    /// Add rows to a table, and before that whatever its schema needs for them.
+    Append {
+        /// Its name.
+        name: TableName,
+        /// What a merge of schemas changes first; empty for a plain append.
+        alterations: Arc<[SchemaChange]>,
+        /// Properties to change with it.
+        patch: PropertyPatch,
+        /// The rows.
+        rows: NewRows,
+    },
+    /// Take rows out of a table and put others in.
+    ChangeRows {
+        /// Its name.
+        name: TableName,
+        /// What goes, by the sequence of its chunk.
+        removed: Arc<[(u64, Removal)]>,
+        /// What comes.
+        rows: NewRows,
+        /// The rows that the change is about; new chunks that may hold some conflict with it.
+        predicate: Option<Arc<Predicate>>,
+        /// How the history names it.
+        label: OperationKind,
+    },
+    /// Alter the columns of a table.
+    AlterSchema {
+        /// Its name.
+        name: TableName,
+        /// What to alter, in order.
+        alterations: Arc<[SchemaChange]>,
+    },
+    /// Change a table's comment or properties.
+    AlterDetails {
+        /// Its name.
+        name: TableName,
+        /// What to change.
+        patch: PropertyPatch,
+    },
+    /// Give a table another name, perhaps in another database.
+    Rename {
+        /// Its name so far.
+        from: TableName,
+        /// Its name from now on; it must be free.
+        to: TableName,
+    },
+    /// Drop a table or view.
+    DropTable {
+        /// Its name.
+        name: TableName,
+    },
+    /// Put back an older state of a table under the name that the source has it by.
+    RestoreTable {
+        /// The name.
+        name: TableName,
+        /// The table version to take the state from.
+        source: Arc<TableVersion>,
+        /// The version of the store it is from.
+        from: crate::version::VersionId,
+    },
+    /// Put back the content of an older version.
+    RestoreStore {
+        /// The version.
+        source: Arc<Version>,
+    },
+}
+
+/// Rows on their way into a table.
+#[derive(Clone, Debug)]
+pub struct NewRows {
+    /// The schema that the chunks are in; ids above the base's high-water mark are provisional.
+    pub layout: Arc<TableSchema>,
+    /// The rows, in order.
+    pub chunks: Arc<[Arc<Chunk>]>,
+}
+
+impl NewRows {
+    /// No rows.
+    pub fn none(layout: Arc<TableSchema>) -> Self {
+        Self { layout, chunks: Arc::from([]) }
+    }
+
+    /// How many rows.
+    pub fn rows(&self) -> u64 {
+        self.chunks.iter().map(|chunk| chunk.rows() as u64).sum()
+    }
+}
+
+/// What is taken out of a chunk.
+#[derive(Clone, Debug)]
+pub enum Removal {
+    /// The chunk as a whole.
+    Chunk,
+    /// These rows of it, by index, beside those that are gone already.
+    Rows(RoaringBitmap),
+}
+
+/// One alteration of a table's columns.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum SchemaChange {
+    /// Add columns at the end; they must be nullable, for the rows that are there have no value.
+    AddColumns(Vec<FieldRef>),
+    /// Give a column another name.
+    RenameColumn {
+        /// The name so far.
+        from: String,
+        /// The name from now on.
+        to: String,
+    },
+    /// Drop columns.
+    DropColumns(Vec<String>),
+    /// Give a column a type that holds every value of its present one.
+    WidenColumn {
+        /// The column.
+        name: String,
+        /// Its type from now on.
+        to: DataType,
+    },
+    /// Let a column hold nulls.
+    SetNullable(String),
+    /// Set or remove a column's comment.
+    SetColumnComment {
+        /// The column.
+        name: String,
+        /// The comment from now on.
+        comment: Option<String>,
+    },
+}
+
+impl SchemaChange {
+    /// The alteration in words, for the history.
+    pub fn describe(&self) -> String {
+        let list = |names: &[&str]| {
+            names
+                .iter()
+                .map(|n| format!("`{}`", crate::name::shorten(n)))
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        match self {
+            Self::AddColumns(fields) => {
+                let names: Vec<&str> = fields.iter().map(|f| f.name().as_str()).collect();
+                format!("add {}", list(&names))
+            }
+            Self::RenameColumn { from, to } => {
+                format!("rename {} to {}", list(&[from]), list(&[to]))
+            }
+            Self::DropColumns(names) => {
+                format!("drop {}", list(&names.iter().map(String::as_str).collect::<Vec<_>>()))
+            }
+            Self::WidenColumn { name, to } => format!("widen {} to {to}", list(&[name])),
+            Self::SetNullable(name) => format!("let {} be null", list(&[name])),
+            Self::SetColumnComment { name, .. } => format!("comment on {}", list(&[name])),
+        }
+    }
+}
+
+/// A change of comment and properties. Empty by default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PropertyPatch {
+    /// The comment from now on, or none from now on; unset leaves it.
+    pub comment: Option<Option<Arc<str>>>,
+    /// Properties to set.
+    pub set: Vec<(Arc<str>, Arc<str>)>,
+    /// Properties to remove.
+    pub unset: Vec<Arc<str>>,
+}
+
+impl PropertyPatch {
+    /// Whether it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.comment.is_none() && self.set.is_empty() && self.unset.is_empty()
+    }
+
+    /// The keys that it sets or removes.
+    pub fn keys(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.set.iter().map(|(key, _)| key).chain(&self.unset)
+    }
+}
+
+/// A change with the place in source code that asked for it.
+#[derive(Clone, Debug)]
+pub struct Staged {
+    /// The change.
+    pub change: Change,
+    /// Where it was asked for.
+    pub location: SourceLocation,
+}
+
+/// All changes of a transaction, and what the conflict check needs to know of them.
+#[derive(Clone, Debug, Default)]
+pub struct WriteSet {
+    pub(crate) changes: Vector<Arc<Staged>>,
+    pub(crate) footprints: OrdMap<TableName, Footprint>,
+    pub(crate) replaces_store: bool,
+}
+
+/// What a transaction does to one name, as the conflict check sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct Footprint {
+    /// What the name stood for at the base.
+    pub(crate) base: Option<Arc<TableVersion>>,
+    pub(crate) kinds: Kinds,
+    /// Chunks of the base that were changed.
+    pub(crate) touched: BTreeSet<u64>,
+    /// The rows that a change in part is about.
+    pub(crate) predicates: Vec<Arc<Predicate>>,
+    /// Folded names of added columns.
+    pub(crate) added_columns: BTreeSet<String>,
+    /// Layouts of appended rows, which must go on fitting.
+    pub(crate) layouts: Vec<Arc<TableSchema>>,
+    pub(crate) property_keys: BTreeSet<Arc<str>>,
+    pub(crate) sets_comment: bool,
+}
+
+/// The kinds of change that a transaction makes to one table: the rows of the matrix.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Kinds(u16);
+
+impl Kinds {
+    pub(crate) const CREATE: Self = Self(1);
+    pub(crate) const APPEND: Self = Self(1 << 1);
+    pub(crate) const OVERWRITE: Self = Self(1 << 2);
+    pub(crate) const OVERWRITE_WHERE: Self = Self(1 << 3);
+    pub(crate) const ADD_COLUMN: Self = Self(1 << 4);
+    pub(crate) const SCHEMA: Self = Self(1 << 5);
+    pub(crate) const PROPERTY: Self = Self(1 << 6);
+    pub(crate) const DROP: Self = Self(1 << 7);
+    pub(crate) const RESTORE: Self = Self(1 << 8);
+
+    pub(crate) fn has(self, kind: Self) -> bool {
+        self.0 & kind.0 != 0
+    }
+
+    fn add(&mut self, kind: Self) {
+        self.0 |= kind.0;
+    }
+}
+
+impl WriteSet {
+    /// Whether nothing is to be changed.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// The changes, in order.
+    pub fn changes(&self) -> impl Iterator<Item = &Arc<Staged>> {
+        self.changes.iter()
+    }
+
+    /// Adds a change that was applied without error to the draft on top of `base`.
+    pub fn push(&mut self, base: &Catalog, staged: Arc<Staged>) {
+        self.note(base, &staged.change);
+        self.changes.push_back(staged);
+    }
+
+    fn footprint(&mut self, base: &Catalog, name: &TableName) -> &mut Footprint {
+        self.footprints
+            .entry(name.clone())
+            .or_insert_with(|| Footprint::of(base.table(name).cloned()))
+    }
+
+    fn note(&mut self, base: &Catalog, change: &Change) {
+        match change {
+            // The catalog itself says when one of these no longer applies.
+            Change::CreateDatabase { .. }
+            | Change::DropDatabase { .. }
+            | Change::AlterDatabase { .. } => {}
+            Change::CreateTable { name, .. } => {
+                self.footprint(base, name).kinds.add(Kinds::CREATE);
+            }
+            Change::Replace { name, schema, patch, partition_by, kind, .. } => {
+                let footprint = self.footprint(base, name);
+                footprint.kinds.add(Kinds::OVERWRITE);
+                let same = footprint.base.as_ref().is_some_and(|table| {
+                    let state = table.state();
+                    *schema == state.schema
+                        && *partition_by == state.details.partition_by
+                        && *kind == state.kind
+                });
+                if !same {
+                    footprint.kinds.add(Kinds::SCHEMA);
+                }
+                footprint.note_patch(patch);
+            }
+            Change::Append { name, alterations, patch, rows } => {
+                let footprint = self.footprint(base, name);
+                footprint.kinds.add(Kinds::APPEND);
+                footprint.layouts.push(Arc::clone(&rows.layout));
+                footprint.note_alterations(alterations);
+                footprint.note_patch(patch);
+            }
+            Change::ChangeRows { name, removed, predicate, rows, .. } => {
+                let footprint = self.footprint(base, name);
+                footprint.kinds.add(Kinds::OVERWRITE_WHERE);
+                let base_chunks = footprint.base.as_ref().map_or(0, |t| t.marks.next_sequence);
+                let touched = removed.iter().map(|(sequence, _)| *sequence);
+                footprint.touched.extend(touched.filter(|sequence| *sequence < base_chunks));
+                footprint.predicates.extend(predicate.clone());
+                footprint.layouts.push(Arc::clone(&rows.layout));
+            }
+            Change::AlterSchema { name, alterations } => {
+                self.footprint(base, name).note_alterations(alterations);
+            }
+            Change::AlterDetails { name, patch } => {
+                let footprint = self.footprint(base, name);
+                footprint.kinds.add(Kinds::PROPERTY);
+                footprint.note_patch(patch);
+            }
+            Change::Rename { from, to } => {
+                self.footprint(base, from).kinds.add(Kinds::SCHEMA);
+                if from != to {
+                    self.footprint(base, to).kinds.add(Kinds::CREATE);
+                }
+            }
+            Change::DropTable { name } => self.footprint(base, name).kinds.add(Kinds::DROP),
+            Change::RestoreTable { name, .. } => {
+                self.footprint(base, name).kinds.add(Kinds::RESTORE);
+            }
+            Change::RestoreStore { .. } => self.replaces_store = true,
+        }
+    }
+}
+
+impl Footprint {
+    fn of(base: Option<Arc<TableVersion>>) -> Self {
+        Self {
+            base,
+            kinds: Kinds::default(),
+            touched: BTreeSet::new(),
+            predicates: Vec::new(),
+            added_columns: BTreeSet::new(),
+            layouts: Vec::new(),
+            property_keys: BTreeSet::new(),
+            sets_comment: false,
+        }
+    }
+
+    fn note_patch(&mut self, patch: &PropertyPatch) {
+        if !patch.is_empty() {
+            self.kinds.add(Kinds::PROPERTY);
+            self.property_keys.extend(patch.keys().cloned());
+            self.sets_comment |= patch.comment.is_some();
+        }
+    }
+
+    fn note_alterations(&mut self, alterations: &[SchemaChange]) {
+        for alteration in alterations {
+            match alteration {
+                SchemaChange::AddColumns(fields) => {
+                    self.kinds.add(Kinds::ADD_COLUMN);
+                    let names = fields.iter().map(|f| crate::schema::fold(f.name()).into_owned());
+                    self.added_columns.extend(names);
+                }
+                SchemaChange::SetColumnComment { .. } => self.kinds.add(Kinds::PROPERTY),
+                _ => self.kinds.add(Kinds::SCHEMA),
+            }
+        }
+    }
+}
+
+/// What a transaction read. Own writes read back do no harm here: they are not in the base.
+#[derive(Clone, Debug, Default)]
+pub struct ReadSet {
+    pub(crate) tables: std::collections::BTreeMap<TableName, TableReads>,
+    pub(crate) databases: std::collections::BTreeMap<DatabaseName, Option<Arc<Database>>>,
+    pub(crate) all_databases: bool,
+}
+
+/// What was read of one name.
+#[derive(Clone, Debug)]
+pub(crate) struct TableReads {
+    pub(crate) base: Option<Arc<TableVersion>>,
+    pub(crate) rows: RowReads,
+}
+
+/// Which rows of a table were read.
+#[derive(Clone, Debug)]
+pub(crate) enum RowReads {
+    /// None: only that the table is there (or is not), and its schema.
+    None,
+    /// Those that match one of these.
+    Matching(Vec<Arc<Predicate>>),
+    /// All.
+    All,
+}
+
+impl ReadSet {
+    /// Whether nothing was read: the transaction is *blind*.
+    pub fn is_empty(&self) -> bool {
+        self.tables.is_empty() && self.databases.is_empty() && !self.all_databases
+    }
+
+    /// Notes that a name was looked up: its presence, absence or schema.
+    pub fn looked_up(&mut self, base: &Catalog, name: &TableName) {
+        self.reads_of(base, name);
+    }
+
+    /// Notes that rows were read: those that match `predicate`, or all.
+    pub fn read_rows(&mut self, base: &Catalog, name: &TableName, predicate: Option<&Predicate>) {
+        let reads = self.reads_of(base, name);
+        match (&mut reads.rows, predicate) {
+            (RowReads::All, _) => {}
+            (rows, None) => *rows = RowReads::All,
+            (RowReads::Matching(read), Some(predicate)) => read.push(Arc::new(predicate.clone())),
+            (rows @ RowReads::None, Some(predicate)) => {
+                *rows = RowReads::Matching(vec![Arc::new(predicate.clone())]);
+            }
+        }
+    }
+
+    /// Notes that the tables of a database were listed, or that it was looked up.
+    pub fn listed(&mut self, base: &Catalog, database: &DatabaseName) {
+        self.databases.entry(database.clone()).or_insert_with(|| base.database(database).cloned());
+    }
+
+    /// Notes that the databases were listed.
+    pub fn listed_databases(&mut self) {
+        self.all_databases = true;
+    }
+
+    fn reads_of(&mut self, base: &Catalog, name: &TableName) -> &mut TableReads {
+        self.tables
+            .entry(name.clone())
+            .or_insert_with(|| TableReads { base: base.table(name).cloned(), rows: RowReads::None })
+    }
+}

@@ -1,0 +1,270 @@
+//! The commit section: prepare, persist, publish. The one place where versions are made.
+//!
+//! Inside the section there is pointer work only. Whatever may run long or fail (reading a source,
+//! casts, statistics, assertions) was done before, on the committer's own time: an assertion is
+//! checked on the very version that is then published, or not at all.
+//!
+//! In memory there is nothing to persist; a durable log takes its place between `prepare` and
+//! `publish`.
+
+use std::panic::Location;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use annals_state::apply::Place;
+use annals_state::commit::{CommitInfo, Isolation};
+use annals_state::conflict::{self, Check, Conflict, Rule, Subject};
+use annals_state::timeline::{Retention, Timeline};
+use annals_state::write_set::ReadSet;
+use annals_state::{Catalog, Commit, Timestamp, Version, VersionId};
+use im::Vector;
+
+use crate::error::CommitError;
+use crate::published::{Head, Published};
+use crate::snapshot::Snapshot;
+use crate::transaction::{Assertion, Draft};
+
+/// How many candidates an assertion is checked against before the transaction gives way.
+const CANDIDATES_MAX: u32 = 16;
+
+/// How many versions one commit expires at most, so that none pays for a change of policy alone.
+const EXPIRED_PER_COMMIT_MAX: usize = 16;
+
+/// A transaction that asks to be committed.
+pub(crate) struct Request<'a> {
+    pub(crate) base: &'a Arc<Version>,
+    pub(crate) draft: &'a Draft,
+    pub(crate) reads: &'a ReadSet,
+    pub(crate) isolation: Isolation,
+    pub(crate) info: &'a CommitInfo,
+    pub(crate) retries: u32,
+    pub(crate) location: &'static Location<'static>,
+    pub(crate) assertions: &'a [Assertion],
+    pub(crate) now: Timestamp,
+}
+
+/// The section that committers pass one by one, and what they leave to each other in it.
+pub(crate) struct Committer {
+    section: Mutex<Section>,
+}
+
+struct Section {
+    /// The newest head that was sequenced. In memory it is the published one.
+    tip: Arc<Head>,
+    retention: Retention,
+}
+
+/// What a commit came to.
+pub(crate) enum Outcome {
+    Committed(Arc<Commit>),
+    /// An idempotent write that was applied before, as this version.
+    AppliedBefore(VersionId, Option<Arc<Commit>>),
+}
+
+impl Committer {
+    pub(crate) fn new(tip: Arc<Head>, retention: Retention) -> Self {
+        Self { section: Mutex::new(Section { tip, retention }) }
+    }
+
+    /// Makes the transaction the next version and publishes it, or says why not.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError`]; nothing of the transaction is then visible.
+    pub(crate) fn commit(
+        &self,
+        published: &Published,
+        request: &Request<'_>,
+    ) -> Result<Outcome, CommitError> {
+        if !request.assertions.is_empty() {
+            return self.commit_asserted(published, request);
+        }
+        let section = self.enter();
+        if let Some(outcome) = applied_before(&section.tip, request)? {
+            return Ok(outcome);
+        }
+        let candidate = prepare(&section.tip, request)?;
+        Ok(section.publish(published, candidate))
+    }
+
+    /// As [`commit`](Self::commit), with assertions checked outside the section on a candidate
+    /// that is published only if no other commit came in between.
+    fn commit_asserted(
+        &self,
+        published: &Published,
+        request: &Request<'_>,
+    ) -> Result<Outcome, CommitError> {
+        let mut winner = request.base.id();
+        for _ in 0..CANDIDATES_MAX {
+            let tip = Arc::clone(&self.enter().tip);
+            if let Some(outcome) = applied_before(&tip, request)? {
+                return Ok(outcome);
+            }
+            let candidate = prepare(&tip, request)?;
+            let snapshot = Snapshot::new(Arc::clone(&candidate));
+            for assertion in request.assertions {
+                assertion.check(&snapshot)?;
+            }
+            let section = self.enter();
+            if section.tip.version.id() == tip.version.id() {
+                return Ok(section.publish(published, candidate));
+            }
+            winner = section.tip.version.id();
+        }
+        let base = request.base.id();
+        let conflict = Conflict::new(Subject::Store, Rule::Contention, base, winner);
+        Err(CommitError::Conflict(Box::new(conflict)))
+    }
+
+    /// Says what [`commit`](Self::commit) would say of conflicts, without committing.
+    pub(crate) fn would_conflict(&self, request: &Request<'_>) -> Result<(), CommitError> {
+        let tip = Arc::clone(&self.enter().tip);
+        prepare(&tip, request).map(drop)
+    }
+
+    /// Publishes a changed timeline of the same version: tags, expiry.
+    pub(crate) fn change_timeline<R, E>(
+        &self,
+        published: &Published,
+        change: impl FnOnce(&mut Timeline, &mut Retention) -> Result<R, E>,
+    ) -> Result<R, E> {
+        let mut section = self.enter();
+        let mut timeline = section.tip.timeline.clone();
+        let mut retention = section.retention;
+        let result = change(&mut timeline, &mut retention)?;
+        section.retention = retention;
+        let head = Arc::new(Head::new(timeline));
+        section.tip = Arc::clone(&head);
+        let superseded = published.publish(head);
+        drop(section);
+        drop(superseded);
+        Ok(result)
+    }
+
+    pub(crate) fn retention(&self) -> Retention {
+        self.enter().retention
+    }
+
+    /// No user code runs inside, and the tip is replaced as a whole: a panic leaves it intact.
+    fn enter(&self) -> MutexGuard<'_, Section> {
+        self.section.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+trait Publish {
+    fn publish(self, published: &Published, candidate: Arc<Version>) -> Outcome;
+}
+
+impl Publish for MutexGuard<'_, Section> {
+    /// Makes `candidate` the head and leaves the section; frees what that supersedes after.
+    fn publish(mut self, published: &Published, candidate: Arc<Version>) -> Outcome {
+        let commit = Arc::clone(candidate.commit().expect("a candidate has its record"));
+        let mut timeline = self.tip.timeline.clone();
+        timeline.push(candidate);
+        let expired = timeline.expire(&self.retention, EXPIRED_PER_COMMIT_MAX);
+        let head = Arc::new(Head::new(timeline));
+        let tip = std::mem::replace(&mut self.tip, Arc::clone(&head));
+        let superseded = published.publish(head);
+        drop(self);
+        if !expired.is_empty() {
+            tracing::debug!(count = expired.len(), first = %expired[0].id(), "versions expired");
+        }
+        drop((superseded, tip, expired));
+        Outcome::Committed(commit)
+    }
+}
+
+/// The version that `request` would make on top of `tip`. Pure but for the clock's reading, which
+/// the request brings along.
+fn prepare(tip: &Head, request: &Request<'_>) -> Result<Arc<Version>, CommitError> {
+    let newest = tip.version.id();
+    let at = newest.next().ok_or(CommitError::VersionsExhausted { newest })?;
+    let rebased = newest != request.base.id();
+    let (catalog, operations) = if rebased {
+        carry_over(tip, request, at)?
+    } else {
+        (request.draft.catalog.clone(), request.draft.operations.clone())
+    };
+    let mut catalog = catalog;
+    if let Some((application, sequence)) = &request.info.application {
+        catalog.set_applied(Arc::clone(application), *sequence, at);
+    }
+    let commit = Commit {
+        version: at,
+        timestamp: request.now.max(Timestamp(tip.version.timestamp().0.saturating_add(1))),
+        base: request.base.id(),
+        isolation: request.isolation,
+        retries: request.retries,
+        rebased,
+        location: request.location.into(),
+        thread: thread_name(),
+        operations: operations.iter().cloned().collect(),
+        info: request.info.clone(),
+    };
+    let oldest = tip.timeline.oldest_reachable();
+    Ok(Arc::new(Version::committed(Arc::new(commit), catalog, oldest)))
+}
+
+/// Checks the transaction against what was committed since its base, and applies its changes
+/// again on top of that.
+fn carry_over(
+    tip: &Head,
+    request: &Request<'_>,
+    at: VersionId,
+) -> Result<(Catalog, Vector<annals_state::commit::Operation>), CommitError> {
+    let (base, head) = (request.base.id(), tip.version.id());
+    let writes = &request.draft.writes;
+    let ask = Check { writes, reads: request.reads, isolation: request.isolation, base, head };
+    let refuse = |mut conflict: Box<Conflict>| {
+        conflict.winning_commit = tip.timeline.record(conflict.winner).cloned();
+        CommitError::Conflict(conflict)
+    };
+    conflict::check(ask, tip.version.catalog()).map_err(refuse)?;
+
+    let mut catalog = tip.version.catalog().clone();
+    let oldest = tip.timeline.oldest_reachable();
+    let place = Place::on_head(writes, base, &catalog, at, oldest);
+    let mut operations = Vector::new();
+    for staged in writes.changes() {
+        let operation = catalog.apply(staged, &place).map_err(|error| {
+            let rule = Rule::NoLongerApplies { error: Box::new(error) };
+            refuse(Box::new(Conflict::new(Subject::of(&staged.change), rule, base, head)))
+        })?;
+        operations.push_back(operation);
+    }
+    Ok((catalog, operations))
+}
+
+fn applied_before(tip: &Head, request: &Request<'_>) -> Result<Option<Outcome>, CommitError> {
+    let Some((application, asked)) = &request.info.application else { return Ok(None) };
+    match tip.version.catalog().applied(application) {
+        Some((newest, version)) if *asked == newest => {
+            Ok(Some(Outcome::AppliedBefore(version, tip.timeline.record(version).cloned())))
+        }
+        Some((newest, version)) if *asked < newest => {
+            let is_it = |commit: &&Arc<Commit>| {
+                commit.info.application.as_ref() == Some(&(Arc::clone(application), *asked))
+            };
+            match tip.timeline.records().iter().rev().find(is_it) {
+                Some(commit) => {
+                    Ok(Some(Outcome::AppliedBefore(commit.version, Some(Arc::clone(commit)))))
+                }
+                None => Err(CommitError::StaleSequence {
+                    application: Arc::clone(application),
+                    asked: *asked,
+                    newest,
+                    version,
+                }),
+            }
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The name of this thread, allocated once a thread.
+fn thread_name() -> Option<Arc<str>> {
+    thread_local! {
+        static NAME: Option<Arc<str>> = std::thread::current().name().map(Arc::from);
+    }
+    // A thread that is on its way out has no name any more.
+    NAME.try_with(Clone::clone).unwrap_or_default()
+}

@@ -1,0 +1,171 @@
+//! Cuts batches into chunks of bounded size, by partition where a table has partitions.
+//!
+//! Small batches are joined, so that a table does not end as ten thousand tiny chunks; large ones
+//! are cut, without copying. No more than one chunk's worth of rows per partition is held twice.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use annals_state::Chunk;
+use annals_state::chunk::logical_bytes;
+use arrow_array::{ArrayRef, RecordBatch, UInt32Array};
+use arrow_ord::partition::partition;
+use arrow_ord::sort::{SortColumn, SortOptions, lexsort_to_indices};
+use arrow_row::{RowConverter, Rows, SortField};
+use arrow_schema::ArrowError;
+use arrow_select::concat::concat_batches;
+use arrow_select::take::take_record_batch;
+
+/// Bounds on the size of chunks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChunkSize {
+    /// Batches with fewer rows are joined until they have as many.
+    pub rows_min: usize,
+    /// No chunk has more rows.
+    pub rows_max: usize,
+    /// No chunk has more logical bytes, unless a single row has.
+    pub bytes_max: u64,
+}
+
+impl Default for ChunkSize {
+    /// 64 Ki to 1 Mi rows, 64 MiB.
+    fn default() -> Self {
+        Self { rows_min: 1 << 16, rows_max: 1 << 20, bytes_max: 64 << 20 }
+    }
+}
+
+/// Takes batches of one schema, gives chunks.
+pub(crate) struct Cutter {
+    size: ChunkSize,
+    partition_by: Vec<usize>,
+    chunks: Vec<Arc<Chunk>>,
+    /// Rows of a chunk that is not full yet; one per partition, in the order of first sight.
+    pending: Vec<Pending>,
+    /// Where a partition's pending rows are, by its values.
+    places: BTreeMap<Vec<u8>, usize>,
+    converter: Option<RowConverter>,
+}
+
+#[derive(Default)]
+struct Pending {
+    batches: Vec<RecordBatch>,
+    rows: usize,
+    bytes: u64,
+}
+
+impl Cutter {
+    pub(crate) fn new(size: ChunkSize, partition_by: Vec<usize>) -> Self {
+        Self {
+            size,
+            partition_by,
+            chunks: Vec::new(),
+            pending: Vec::new(),
+            places: BTreeMap::new(),
+            converter: None,
+        }
+    }
+
+    pub(crate) fn push(&mut self, batch: RecordBatch) -> Result<(), ArrowError> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        if self.partition_by.is_empty() {
+            return self.add(0, batch);
+        }
+        let sorted = self.sorted(&batch)?;
+        let keys: Vec<ArrayRef> =
+            self.partition_by.iter().map(|column| Arc::clone(sorted.column(*column))).collect();
+        let encoded = self.encode(&keys)?;
+        for range in partition(&keys)?.ranges() {
+            let next = self.places.len();
+            let place =
+                *self.places.entry(encoded.row(range.start).as_ref().to_vec()).or_insert(next);
+            self.add(place, sorted.slice(range.start, range.len()))?;
+        }
+        Ok(())
+    }
+
+    /// The partition of each row as comparable bytes, the same in every batch.
+    fn encode(&mut self, keys: &[ArrayRef]) -> Result<Rows, ArrowError> {
+        let converter = match &mut self.converter {
+            Some(converter) => converter,
+            None => {
+                let fields = keys.iter().map(|key| SortField::new(key.data_type().clone()));
+                self.converter.insert(RowConverter::new(fields.collect())?)
+            }
+        };
+        converter.convert_columns(keys)
+    }
+
+    pub(crate) fn finish(mut self) -> Result<Vec<Arc<Chunk>>, ArrowError> {
+        for pending in std::mem::take(&mut self.pending) {
+            self.close(pending)?;
+        }
+        Ok(self.chunks)
+    }
+
+    /// The batch with its rows ordered by partition, else in the order in which they came.
+    fn sorted(&self, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+        let order = SortOptions { descending: false, nulls_first: true };
+        let mut columns: Vec<SortColumn> = Vec::with_capacity(self.partition_by.len() + 1);
+        for column in &self.partition_by {
+            let values = Arc::clone(batch.column(*column));
+            columns.push(SortColumn { values, options: Some(order) });
+        }
+        // The row number keeps the order within a partition.
+        let rows = u32::try_from(batch.num_rows()).map_err(|_| {
+            ArrowError::InvalidArgumentError("a batch may have 2^32 rows at most".to_owned())
+        })?;
+        let numbers = Arc::new(UInt32Array::from_iter_values(0..rows));
+        columns.push(SortColumn { values: numbers, options: None });
+        take_record_batch(batch, &lexsort_to_indices(&columns, None)?)
+    }
+
+    fn add(&mut self, place: usize, batch: RecordBatch) -> Result<(), ArrowError> {
+        if place >= self.pending.len() {
+            self.pending.resize_with(place + 1, Pending::default);
+        }
+        let bytes = logical_bytes(&batch);
+        let pending = &mut self.pending[place];
+        let full = pending.rows + batch.num_rows() > self.size.rows_max
+            || pending.bytes + bytes > self.size.bytes_max;
+        if full && pending.rows > 0 {
+            let full = std::mem::take(pending);
+            self.close(full)?;
+        }
+        let pending = &mut self.pending[place];
+        pending.rows += batch.num_rows();
+        pending.bytes += bytes;
+        pending.batches.push(batch);
+        if pending.rows >= self.size.rows_min || pending.bytes >= self.size.bytes_max {
+            let enough = std::mem::take(pending);
+            self.close(enough)?;
+        }
+        Ok(())
+    }
+
+    /// How many rows a chunk may have, where `rows` have `bytes`.
+    fn rows_max(&self, rows: usize, bytes: u64) -> usize {
+        let by_bytes = (rows as u64).saturating_mul(self.size.bytes_max) / bytes.max(1);
+        self.size.rows_max.min(usize::try_from(by_bytes).unwrap_or(usize::MAX)).max(1)
+    }
+
+    fn close(&mut self, pending: Pending) -> Result<(), ArrowError> {
+        let rows = match pending.batches.as_slice() {
+            [] => return Ok(()),
+            [one] => one.clone(),
+            many => concat_batches(many[0].schema_ref(), many)?,
+        };
+        let rows_max = self.rows_max(rows.num_rows(), pending.bytes);
+        drop(pending);
+        if rows.num_rows() <= rows_max {
+            self.chunks.push(Arc::new(Chunk::new(rows)));
+            return Ok(());
+        }
+        for at in (0..rows.num_rows()).step_by(rows_max) {
+            let cut = rows.slice(at, rows_max.min(rows.num_rows() - at));
+            self.chunks.push(Arc::new(Chunk::from_cut(cut)));
+        }
+        Ok(())
+    }
+}

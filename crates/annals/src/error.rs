@@ -1,0 +1,244 @@
+//! What can go wrong, and what the caller should do about it.
+//!
+//! One enum per kind of call: reading, writing, committing, travelling in time. Unless an error
+//! says otherwise, nothing has changed when it is returned, and the store is as usable as before.
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+
+use arrow_schema::ArrowError;
+
+pub use annals_state::conflict::{Conflict, Rule, Subject};
+pub use annals_state::error::{CatalogError, Existing};
+pub use annals_state::name::NameError;
+pub use annals_state::predicate::PredicateError;
+pub use annals_state::save_mode::UnknownSaveMode;
+pub use annals_state::schema::SchemaError;
+pub use annals_state::timeline::{TagError, TravelError};
+use annals_state::{TableName, VersionId};
+
+/// An error of any cause, as a source of rows may have.
+pub type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// What to do after an error. Few on purpose: each changes every caller's retry loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Remedy {
+    /// Begin again from a fresh snapshot; it may succeed.
+    Retry,
+    /// Change what was asked for: the same again fails the same way.
+    Change,
+}
+
+/// Why nothing was read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The name does not parse.
+    #[error(transparent)]
+    Name(#[from] NameError),
+
+    /// The database or table does not exist in this version.
+    #[error("in {version}, {source}")]
+    Catalog {
+        /// The version that was read.
+        version: VersionId,
+        /// What the catalog says.
+        source: CatalogError,
+    },
+
+    /// A view was to be scanned. Its text is opaque here.
+    #[error("{table} is a view; read it through SQL, or scan the tables that it names")]
+    View {
+        /// The view.
+        table: TableName,
+    },
+
+    /// A column to read does not exist.
+    #[error("{table} has no column `{column}`; it has {available}")]
+    NoColumn {
+        /// The table.
+        table: TableName,
+        /// The column asked for, shortened.
+        column: String,
+        /// The columns that there are, shortened.
+        available: String,
+    },
+
+    /// The predicate does not go with the table.
+    #[error("{table}: {source}")]
+    Predicate {
+        /// The table.
+        table: TableName,
+        /// What is wrong.
+        source: PredicateError,
+    },
+
+    /// Rows could not be brought into the form asked for.
+    #[error("the rows of {table} could not be read as asked")]
+    Rows {
+        /// The table.
+        table: TableName,
+        /// What Arrow says.
+        #[source]
+        source: ArrowError,
+    },
+
+    /// There is nothing to travel to.
+    #[error(transparent)]
+    Travel(#[from] TravelError),
+}
+
+impl ReadError {
+    /// What to do: always to change the request, for a snapshot never changes.
+    pub fn remedy(&self) -> Remedy {
+        Remedy::Change
+    }
+}
+
+/// Why a change was not made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// A name does not parse.
+    #[error(transparent)]
+    Name(#[from] NameError),
+
+    /// The change does not apply: a table is missing, exists already, or its columns do not fit.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+
+    /// The source of rows failed.
+    #[error("the source of rows failed after {batches} batches; nothing was written")]
+    Source {
+        /// How many batches it gave before.
+        batches: usize,
+        /// Its error.
+        #[source]
+        source: BoxError,
+    },
+
+    /// A batch has other columns than the source said, or than the first batch.
+    #[error(
+        "batch {index} has the columns {found}, where {expected} were announced; give batches of one schema"
+    )]
+    BatchSchema {
+        /// The batch, counted from 0.
+        index: usize,
+        /// What was announced, shortened.
+        expected: String,
+        /// What came, shortened.
+        found: String,
+    },
+
+    /// There was no batch to tell the schema from.
+    #[error("there are no batches, so the columns are unknown; use Source::new with a schema")]
+    NoSchema,
+
+    /// A row cannot be divided, joined or cut.
+    #[error("the rows could not be arranged into chunks")]
+    Arrow(#[from] ArrowError),
+
+    /// The predicate of `replace_where` does not go with the table.
+    #[error("in replace_where on {table}: {source}")]
+    Predicate {
+        /// The table.
+        table: TableName,
+        /// What is wrong.
+        source: PredicateError,
+    },
+
+    /// Rows for `replace_where` are not among those that it replaces.
+    #[error(
+        "{rows} rows for {table} do not match {predicate}; leave them out, or widen the predicate"
+    )]
+    OutsideReplaceWhere {
+        /// The table.
+        table: TableName,
+        /// How many rows do not match.
+        rows: u64,
+        /// The predicate as text.
+        predicate: String,
+    },
+
+    /// Options were given that do not go together.
+    #[error("{0}")]
+    Options(&'static str),
+
+    /// The older state could not be reached.
+    #[error(transparent)]
+    Travel(#[from] TravelError),
+
+    /// The commit was refused.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+}
+
+impl WriteError {
+    /// What to do.
+    pub fn remedy(&self) -> Remedy {
+        match self {
+            Self::Commit(error) => error.remedy(),
+            _ => Remedy::Change,
+        }
+    }
+}
+
+/// Why a transaction was not committed. Nothing of it is visible, now or later.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommitError {
+    /// What was committed since the transaction began does not go with it.
+    #[error(transparent)]
+    Conflict(Box<Conflict>),
+
+    /// An assertion does not hold for what would have been published.
+    #[error("the assertion `{name}` does not hold: {reason}")]
+    Assertion {
+        /// The assertion's name.
+        name: Arc<str>,
+        /// What it said.
+        reason: String,
+    },
+
+    /// The application wrote a later sequence already, so this one is not new; whether and as
+    /// which version it was applied is no longer on record.
+    #[error(
+        "application `{application}` has written sequence {newest} already, in {version}; {asked} is not new"
+    )]
+    StaleSequence {
+        /// The application.
+        application: Arc<str>,
+        /// The sequence of this transaction.
+        asked: u64,
+        /// The newest that was applied.
+        newest: u64,
+        /// The version that the newest made.
+        version: VersionId,
+    },
+
+    /// There are no version numbers left.
+    #[error("{newest} is the last version number there is; fork the store to go on elsewhere")]
+    VersionsExhausted {
+        /// The newest version.
+        newest: VersionId,
+    },
+}
+
+impl CommitError {
+    /// What to do.
+    pub fn remedy(&self) -> Remedy {
+        match self {
+            Self::Conflict(conflict) if conflict.is_retryable() => Remedy::Retry,
+            _ => Remedy::Change,
+        }
+    }
+
+    /// The conflict, if it is one.
+    pub fn conflict(&self) -> Option<&Conflict> {
+        match self {
+            Self::Conflict(conflict) => Some(conflict),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! **annals**: an embeddable, snapshot-isolated, time-travelling table store for Apache Arrow data.
+//!
+//! The whole catalog and all table data are one immutable value behind one atomic pointer. Every
+//! write builds the next version of that value and publishes it with one swap:
+//!
+//! * readers take no lock and never see half a commit;
+//! * a failed write changes nothing;
+//! * a table is readable the moment the write returns;
+//! * every committed version stays readable, within a [`Retention`] policy.
+//!
+//! ```
+//! use annals::{SaveMode, Store, record_batch};
+//!
+//! let store = Store::in_memory();
+//! let first = store.write(record_batch!(("n", Int64, [1, 2, 3]))?).save_as_table("t")?;
+//! store.write(record_batch!(("n", Int64, [4]))?).mode(SaveMode::Append).save_as_table("t")?;
+//!
+//! assert_eq!(store.table("t")?.row_count(), 4);
+//! let version = first.version().expect("it was committed");
+//! assert_eq!(store.at(version)?.table("t")?.row_count(), 3);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! | to | see |
+//! |---|---|
+//! | make a store | [`Store::in_memory`], [`StoreBuilder`] |
+//! | write rows | [`Store::write`], [`Writer`], [`SaveMode`] |
+//! | read | [`Store::snapshot`], [`Snapshot::table`], [`Table::scan`], [`Reader`] |
+//! | change several tables at once | [`Store::begin`], [`Store::transact`], [`Transaction`] |
+//! | travel in time | [`Store::at`], [`Store::tag`], [`Store::history`], [`Snapshot::diff`] |
+//! | undo | [`Store::restore_table`], [`Store::restore`], [`Store::fork`] |
+//! | know what a failure means | [`error`] |
+//!
+//! The API is synchronous and needs no async runtime. Stores, snapshots, tables, readers and
+//! transactions can be sent to other threads.
+
+mod cell;
+mod clock;
+mod committer;
+mod cutter;
+mod definition;
+pub mod error;
+mod history;
+mod options;
+mod pattern;
+mod published;
+mod reader;
+mod save;
+mod scan;
+mod snapshot;
+mod source;
+mod store;
+mod transaction;
+mod writer;
+
+pub use annals_state::catalog::Database;
+pub use annals_state::commit::{
+    Commit, CommitInfo, Isolation, Metrics, Operation, OperationKind, SourceLocation, Target,
+};
+pub use annals_state::diff::{ColumnChange, DatabaseChange, TableChange, TableDiff, VersionDiff};
+pub use annals_state::name::{DatabaseName, TableName, ToDatabaseName, ToTableName};
+pub use annals_state::predicate::{Literal, Predicate, col};
+pub use annals_state::save_mode::SaveMode;
+pub use annals_state::schema::{CastPolicy, Matching, Missing, Nullability};
+pub use annals_state::table::{TableId, TableKind};
+pub use annals_state::timeline::{At, Retention};
+pub use annals_state::write_set::{PropertyPatch, SchemaChange};
+pub use annals_state::{Timestamp, Version, VersionId};
+/// Makes a small batch from literals; of `arrow-array`.
+pub use arrow_array::record_batch;
+
+pub use cutter::ChunkSize;
+pub use definition::{NewDatabase, NewTable, NewView};
+pub use error::{CommitError, Conflict, ReadError, Remedy, TagError, TravelError, WriteError};
+pub use history::History;
+pub use options::StoreBuilder;
+pub use reader::Reader;
+pub use save::{SaveOutcome, Saved};
+pub use scan::{Batches, Scan};
+pub use snapshot::{ColumnSummary, Snapshot, Table};
+pub use source::Source;
+pub use store::{Origin, Store, Transacted};
+pub use transaction::{Committed, Savepoint, Transaction};
+pub use writer::Writer;

@@ -1,0 +1,645 @@
+//! The living store: a cheap handle to the one pointer that says which version is current.
+
+use std::fmt;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::Duration;
+
+use annals_state::name::{ToDatabaseName, ToTableName};
+use annals_state::timeline::{At, Retention, Timeline};
+use annals_state::write_set::{PropertyPatch, SchemaChange};
+use annals_state::{TableName, Version, VersionId};
+use arrow_schema::{DataType, FieldRef};
+
+use crate::committer::Committer;
+use crate::definition::{NewDatabase, NewTable, NewView};
+use crate::error::{CommitError, ReadError, Remedy, TagError, TravelError, WriteError};
+use crate::history::History;
+use crate::options::{Options, StoreBuilder};
+use crate::published::{Head, Published};
+use crate::reader::Reader;
+use crate::snapshot::{Snapshot, Table};
+use crate::source::Source;
+use crate::transaction::{Committed, Transaction};
+use crate::writer::{Target, Writer};
+
+/// A table store: every committed version of every table, readable at any time.
+///
+/// A handle: cloning it costs a reference count, and all clones are the same store. Any number of
+/// threads may read and write through it at once; readers take no lock and wait for nobody.
+#[derive(Clone)]
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+/// What all handles of a store share.
+pub(crate) struct Shared {
+    pub(crate) published: Published,
+    pub(crate) committer: Committer,
+    pub(crate) options: Options,
+    origin: Option<Origin>,
+}
+
+/// Where a fork came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The version that it began with, by its number in the store that it was forked from.
+    pub version: VersionId,
+}
+
+impl Shared {
+    /// The version at a moment.
+    pub(crate) fn version_at(&self, at: &At) -> Result<Arc<Version>, TravelError> {
+        if *at == At::Latest {
+            return Ok(self.published.version());
+        }
+        let now = self.options.clock.now();
+        self.published.head().timeline.at(at, now).cloned()
+    }
+}
+
+/// The result of a closure that was run as a transaction.
+#[derive(Clone, Debug)]
+pub struct Transacted<T> {
+    /// What the closure returned.
+    pub value: T,
+    /// What its commit came to.
+    pub committed: Committed,
+}
+
+impl Store {
+    /// An empty store in memory, with the defaults of [`StoreBuilder`].
+    pub fn in_memory() -> Self {
+        StoreBuilder::new().build()
+    }
+
+    /// Begins to choose options.
+    pub fn builder() -> StoreBuilder {
+        StoreBuilder::new()
+    }
+
+    pub(crate) fn starting_at(
+        version: Arc<Version>,
+        options: Options,
+        retention: Retention,
+        origin: Option<Origin>,
+    ) -> Self {
+        let head = Arc::new(Head::new(Timeline::starting_at(version)));
+        let published = Published::new(Arc::clone(&head));
+        let committer = Committer::new(head, retention);
+        Self { shared: Arc::new(Shared { published, committer, options, origin }) }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    // ---- reading --------------------------------------------------------------------------
+
+    /// The newest version, pinned. Takes no lock and waits for nobody; costs one reference count.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use annals::{SaveMode, Store, record_batch};
+    ///
+    /// let store = Store::in_memory();
+    /// store.write(record_batch!(("n", Int64, [1]))?).save_as_table("t")?;
+    /// let before = store.snapshot();
+    /// store.write(record_batch!(("n", Int64, [2, 3]))?).mode(SaveMode::Overwrite).save_as_table("t")?;
+    /// assert_eq!(before.table("t")?.row_count(), 1); // as it was
+    /// assert_eq!(store.snapshot().table("t")?.row_count(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::new(self.shared.published.version())
+    }
+
+    /// A cached view of the newest version, for a thread that asks often: as long as nothing is
+    /// committed, asking costs one load and no reference count.
+    pub fn reader(&self) -> Reader {
+        Reader::new(Arc::clone(&self.shared))
+    }
+
+    /// The table or view of this name in the newest version.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Snapshot::table`].
+    pub fn table(&self, name: impl ToTableName) -> Result<Table, ReadError> {
+        self.snapshot().table(name)
+    }
+
+    /// The newest version's number.
+    pub fn version(&self) -> VersionId {
+        self.shared.published.version().id()
+    }
+
+    // ---- time travel ----------------------------------------------------------------------
+
+    /// The store as it was at a version (`3`), a [`Timestamp`](annals_state::Timestamp), or a tag
+    /// (`"release"`). O(1) by number, O(log versions) by time; reading an old version costs what
+    /// reading the newest costs.
+    ///
+    /// # Errors
+    ///
+    /// [`TravelError`] if the version was never made or has expired, the moment lies in the
+    /// future or before everything that is retained, or there is no such tag.
+    pub fn at(&self, at: impl Into<At>) -> Result<Snapshot, TravelError> {
+        self.shared.version_at(&at.into()).map(Snapshot::new)
+    }
+
+    /// The table that has this name now, in its state of this ordinal: 0 when it was created, one
+    /// more for each commit to it. Found under whatever name it had then.
+    /// O(log versions · log tables).
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if there is no such table, it never had that state, or it has expired.
+    pub fn table_at_ordinal(
+        &self,
+        name: impl ToTableName,
+        ordinal: u64,
+    ) -> Result<Table, ReadError> {
+        let now = self.table(name)?;
+        let head = self.shared.published.head();
+        let (version, table) = head.timeline.at_ordinal(now.value(), ordinal)?;
+        let names = table.lives().iter().rev();
+        let name = names.map(|life| &life.name).find(|name| {
+            version.catalog().table(name).is_some_and(|found| found.id() == table.id())
+        });
+        let name = name.unwrap_or_else(|| now.name()).clone();
+        Ok(Table::of(version, name, Arc::clone(table)))
+    }
+
+    /// The records of all commits that are kept, newest first.
+    pub fn history(&self) -> History {
+        History::of(&self.shared.published.head().timeline)
+    }
+
+    /// The numbers of all versions that can be reached, oldest first.
+    pub fn versions(&self) -> Vec<VersionId> {
+        self.shared.published.head().timeline.versions().map(|version| version.id()).collect()
+    }
+
+    /// Gives a version an immutable name, which also keeps it from expiry. Makes no version.
+    ///
+    /// # Errors
+    ///
+    /// [`TagError`] if the name is no name or names another version, or the moment cannot be
+    /// reached.
+    pub fn tag(&self, tag: &str, at: impl Into<At>) -> Result<VersionId, TagError> {
+        let (at, now) = (at.into(), self.shared.options.clock.now());
+        self.shared.committer.change_timeline(&self.shared.published, |timeline, _| {
+            let version = timeline.at(&at, now)?.id();
+            timeline.tag(tag, version).map(|()| version)
+        })
+    }
+
+    /// Removes a tag and returns the version that it named.
+    ///
+    /// # Errors
+    ///
+    /// [`TagError::NoTag`].
+    pub fn untag(&self, tag: &str) -> Result<VersionId, TagError> {
+        let change = |timeline: &mut Timeline, _: &mut Retention| timeline.untag(tag);
+        self.shared.committer.change_timeline(&self.shared.published, change)
+    }
+
+    /// The tags and the versions that they name, in the order of the tags.
+    pub fn tags(&self) -> Vec<(Arc<str>, VersionId)> {
+        let head = self.shared.published.head();
+        head.timeline.tags().map(|(tag, version)| (Arc::clone(tag), version)).collect()
+    }
+
+    /// What stays of the past.
+    pub fn retention(&self) -> Retention {
+        self.shared.committer.retention()
+    }
+
+    /// Changes what stays of the past, and expires at once what does not; returns how many
+    /// versions expired. Snapshots that are held stay whole.
+    pub fn set_retention(&self, policy: Retention) -> usize {
+        let change = |timeline: &mut Timeline, retention: &mut Retention| {
+            *retention = policy;
+            Ok::<_, std::convert::Infallible>(timeline.expire(&policy, usize::MAX))
+        };
+        let published = &self.shared.published;
+        let Ok(expired) = self.shared.committer.change_timeline(published, change);
+        tracing::debug!(count = expired.len(), "versions expired by a change of policy");
+        expired.len()
+    }
+
+    /// A new store that begins with the newest version of this one. O(1): memory is shared, and
+    /// each goes its own way from there. It has one version, which keeps its number.
+    pub fn fork(&self) -> Self {
+        self.fork_at(self.shared.published.version())
+    }
+
+    /// A new store that begins with what `snapshot` shows; see [`fork`](Self::fork).
+    pub fn fork_from(&self, snapshot: &Snapshot) -> Self {
+        self.fork_at(Arc::clone(snapshot.value()))
+    }
+
+    fn fork_at(&self, version: Arc<Version>) -> Self {
+        let origin = Some(Origin { version: version.id() });
+        Self::starting_at(version, self.shared.options.clone(), self.retention(), origin)
+    }
+
+    /// Where this store was forked from, if it was.
+    pub fn origin(&self) -> Option<Origin> {
+        self.shared.origin
+    }
+
+    // ---- transactions ---------------------------------------------------------------------
+
+    /// Begins a transaction on the newest version. It changes nothing until it is committed.
+    pub fn begin(&self) -> Transaction {
+        Transaction::begin(Arc::clone(&self.shared), self.shared.published.version(), 0)
+    }
+
+    /// Begins a transaction on what `snapshot` shows: its commit is checked against everything
+    /// that was committed since.
+    pub fn begin_at(&self, snapshot: &Snapshot) -> Transaction {
+        Transaction::begin(Arc::clone(&self.shared), Arc::clone(snapshot.value()), 0)
+    }
+
+    /// Runs `work` as a transaction and commits it; begins again from a fresh snapshot after a
+    /// retryable conflict, with growing, jittered pauses, as often as the store allows.
+    ///
+    /// `work` may run several times and must have no effects but those on the transaction. If it
+    /// returns an error or panics, nothing of it is visible and the store is as usable as before.
+    ///
+    /// # Errors
+    ///
+    /// Whatever `work` returns, or the [`CommitError`] of the last attempt.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use annals::{SaveMode, Store, WriteError, record_batch};
+    ///
+    /// let store = Store::in_memory();
+    /// let done = store.transact(|tx| {
+    ///     tx.write(record_batch!(("id", Int64, [1])).unwrap()).save_as_table("orders")?;
+    ///     tx.write(record_batch!(("order", Int64, [1])).unwrap()).save_as_table("items")?;
+    ///     Ok::<_, WriteError>(())
+    /// })?;
+    /// assert_eq!(done.committed.version().0, 1); // both tables, one version
+    /// # Ok::<(), WriteError>(())
+    /// ```
+    #[track_caller]
+    pub fn transact<T, E: From<CommitError>>(
+        &self,
+        work: impl FnMut(&mut Transaction) -> Result<T, E>,
+    ) -> Result<Transacted<T>, E> {
+        let (value, committed) = self.retrying(Location::caller(), work, |_| Remedy::Change)?;
+        Ok(Transacted { value, committed })
+    }
+
+    /// Runs one operation as a transaction. As its decisions are made anew against each base,
+    /// conflicts that it finds while it is staged count as reasons to begin again too.
+    pub(crate) fn autocommit<T>(
+        &self,
+        location: &'static Location<'static>,
+        work: impl FnMut(&mut Transaction) -> Result<T, WriteError>,
+    ) -> Result<(T, Committed), WriteError> {
+        self.retrying(location, work, |error: &WriteError| match error {
+            // Only a stream that was converted already cannot be decided again.
+            WriteError::Commit(_) => Remedy::Change,
+            error => error.remedy(),
+        })
+    }
+
+    fn retrying<T, E: From<CommitError>>(
+        &self,
+        location: &'static Location<'static>,
+        mut work: impl FnMut(&mut Transaction) -> Result<T, E>,
+        remedy: impl Fn(&E) -> Remedy,
+    ) -> Result<(T, Committed), E> {
+        let mut retries = 0;
+        loop {
+            let base = self.shared.published.version();
+            let mut tx = Transaction::begin(Arc::clone(&self.shared), base, retries);
+            let error = match work(&mut tx) {
+                Ok(value) => match tx.commit_at(location) {
+                    Ok(committed) => return Ok((value, committed)),
+                    Err(error) if error.remedy() == Remedy::Retry => E::from(error),
+                    Err(error) => return Err(error.into()),
+                },
+                Err(error) if remedy(&error) == Remedy::Retry => error,
+                Err(error) => return Err(error),
+            };
+            if retries >= self.shared.options.retries_max {
+                return Err(error);
+            }
+            pause(retries);
+            retries += 1;
+        }
+    }
+
+    fn change(
+        &self,
+        location: &'static Location<'static>,
+        work: impl FnMut(&mut Transaction) -> Result<(), WriteError>,
+    ) -> Result<Committed, WriteError> {
+        self.autocommit(location, work).map(|((), committed)| committed)
+    }
+
+    // ---- writing --------------------------------------------------------------------------
+
+    /// Begins to write rows: batches in memory, or any [`Source`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use annals::{SaveMode, Store, record_batch};
+    ///
+    /// let store = Store::in_memory();
+    /// store.create_database("sales")?;
+    /// let rows = record_batch!(("id", Int64, [1, 2]), ("item", Utf8, ["tea", "milk"]))?;
+    /// store.write(rows).mode(SaveMode::Overwrite).save_as_table("sales.orders")?;
+    /// assert_eq!(store.table("sales.orders")?.row_count(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn write<'a>(&'a self, rows: impl Into<Source<'a>>) -> Writer<'a> {
+        Writer::new(Target::Store(self), rows.into())
+    }
+}
+
+/// Each of these is the method of [`Transaction`] of the same name as a commit of its own.
+impl Store {
+    /// See [`Transaction::create_database`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[track_caller]
+    pub fn create_database(&self, new: impl Into<NewDatabase>) -> Result<Committed, WriteError> {
+        let new = new.into();
+        self.change(Location::caller(), |tx| tx.create_database(new.clone()))
+    }
+
+    /// See [`Transaction::drop_database`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[track_caller]
+    pub fn drop_database(&self, name: impl ToDatabaseName) -> Result<Committed, WriteError> {
+        self.change(Location::caller(), |tx| tx.drop_database(&name))
+    }
+
+    /// See [`Transaction::drop_database_cascade`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[track_caller]
+    pub fn drop_database_cascade(
+        &self,
+        name: impl ToDatabaseName,
+    ) -> Result<Committed, WriteError> {
+        self.change(Location::caller(), |tx| tx.drop_database_cascade(&name))
+    }
+
+    /// See [`Transaction::alter_database`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[track_caller]
+    pub fn alter_database(
+        &self,
+        name: impl ToDatabaseName,
+        patch: PropertyPatch,
+    ) -> Result<Committed, WriteError> {
+        self.change(Location::caller(), |tx| tx.alter_database(&name, patch.clone()))
+    }
+
+    /// See [`Transaction::create_table`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[track_caller]
+    pub fn create_table(
+        &self,
+        name: impl ToTableName,
+        new: impl Into<NewTable>,
+    ) -> Result<Committed, WriteError> {
+        let new = new.into();
+        self.change(Location::caller(), |tx| tx.create_table(&name, new.clone()))
+    }
+
+    /// See [`Transaction::create_view`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[track_caller]
+    pub fn create_view(
+        &self,
+        name: impl ToTableName,
+        new: impl Into<NewView>,
+    ) -> Result<Committed, WriteError> {
+        let new = new.into();
+        self.change(Location::caller(), |tx| tx.create_view(&name, new.clone()))
+    }
+
+    /// See [`Transaction::drop_table`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[track_caller]
+    pub fn drop_table(&self, name: impl ToTableName) -> Result<Committed, WriteError> {
+        self.change(Location::caller(), |tx| tx.drop_table(&name))
+    }
+
+    /// See [`Transaction::truncate`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[track_caller]
+    pub fn truncate(&self, name: impl ToTableName) -> Result<Committed, WriteError> {
+        self.change(Location::caller(), |tx| tx.truncate(&name))
+    }
+
+    /// See [`Transaction::rename_table`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[track_caller]
+    pub fn rename_table(
+        &self,
+        from: impl ToTableName,
+        to: impl ToTableName,
+    ) -> Result<Committed, WriteError> {
+        self.change(Location::caller(), |tx| tx.rename_table(&from, &to))
+    }
+
+    /// See [`Transaction::alter_table`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[track_caller]
+    pub fn alter_table(
+        &self,
+        name: impl ToTableName,
+        alterations: impl IntoIterator<Item = SchemaChange>,
+    ) -> Result<Committed, WriteError> {
+        let alterations: Vec<SchemaChange> = alterations.into_iter().collect();
+        self.change(Location::caller(), |tx| tx.alter_table(&name, alterations.clone()))
+    }
+
+    /// See [`Transaction::add_columns`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[track_caller]
+    pub fn add_columns<F: Into<FieldRef>>(
+        &self,
+        name: impl ToTableName,
+        fields: impl IntoIterator<Item = F>,
+    ) -> Result<Committed, WriteError> {
+        let fields: Vec<FieldRef> = fields.into_iter().map(Into::into).collect();
+        self.change(Location::caller(), |tx| tx.add_columns(&name, fields.clone()))
+    }
+
+    /// See [`Transaction::rename_column`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[track_caller]
+    pub fn rename_column(
+        &self,
+        name: impl ToTableName,
+        from: &str,
+        to: &str,
+    ) -> Result<Committed, WriteError> {
+        self.change(Location::caller(), |tx| tx.rename_column(&name, from, to))
+    }
+
+    /// See [`Transaction::drop_columns`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[track_caller]
+    pub fn drop_columns<S: Into<String>>(
+        &self,
+        name: impl ToTableName,
+        columns: impl IntoIterator<Item = S>,
+    ) -> Result<Committed, WriteError> {
+        let columns: Vec<String> = columns.into_iter().map(Into::into).collect();
+        self.change(Location::caller(), |tx| tx.drop_columns(&name, columns.clone()))
+    }
+
+    /// See [`Transaction::widen_column`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[track_caller]
+    pub fn widen_column(
+        &self,
+        name: impl ToTableName,
+        column: &str,
+        to: DataType,
+    ) -> Result<Committed, WriteError> {
+        self.change(Location::caller(), |tx| tx.widen_column(&name, column, to.clone()))
+    }
+
+    /// See [`Transaction::set_properties`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[track_caller]
+    pub fn set_properties(
+        &self,
+        name: impl ToTableName,
+        patch: PropertyPatch,
+    ) -> Result<Committed, WriteError> {
+        self.change(Location::caller(), |tx| tx.set_properties(&name, patch.clone()))
+    }
+
+    /// See [`Transaction::restore_table`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[track_caller]
+    pub fn restore_table(
+        &self,
+        name: impl ToTableName,
+        at: impl Into<At>,
+    ) -> Result<Committed, WriteError> {
+        let at = at.into();
+        self.change(Location::caller(), |tx| tx.restore_table(&name, at.clone()))
+    }
+
+    /// See [`Transaction::restore`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[track_caller]
+    pub fn restore(&self, at: impl Into<At>) -> Result<Committed, WriteError> {
+        let at = at.into();
+        self.change(Location::caller(), |tx| tx.restore(at.clone()))
+    }
+
+    /// The history of a table: of the one that has this name now, under all its names.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Snapshot::table`].
+    pub fn table_history(&self, name: impl ToTableName) -> Result<History, ReadError> {
+        let id = self.table(name)?.id();
+        Ok(self.history().of_table(id))
+    }
+
+    /// Whether a table or view of this name exists in the newest version.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Snapshot::table_exists`].
+    pub fn table_exists(&self, name: impl ToTableName) -> Result<bool, ReadError> {
+        self.snapshot().table_exists(name)
+    }
+
+    /// The tables and views of a database in the newest version.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Snapshot::tables`].
+    pub fn tables(&self, database: impl ToDatabaseName) -> Result<Vec<TableName>, ReadError> {
+        self.snapshot().tables(database)
+    }
+}
+
+/// Lets others go first: longer with every try, and not in step with them.
+fn pause(retries: u32) {
+    if retries < 3 {
+        std::thread::yield_now();
+        return;
+    }
+    let micros_max = 50_u64 << retries.min(8);
+    // A random state is seeded anew each time: randomness enough to fall out of step.
+    let random = RandomState::new().build_hasher().finish();
+    std::thread::sleep(Duration::from_micros(random % micros_max));
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("version", &self.version()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,749 @@
+//! A private set of changes to one version, published whole or not at all.
+
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+
+use annals_state::apply::Place;
+use annals_state::commit::{CommitInfo, Isolation, Operation, OperationKind};
+use annals_state::name::{ToDatabaseName, ToTableName};
+use annals_state::table::TableVersion;
+use annals_state::timeline::At;
+use annals_state::write_set::{Change, NewRows, PropertyPatch, SchemaChange, Staged, WriteSet};
+use annals_state::{Catalog, Commit, DatabaseName, TableName, Timestamp, Version, VersionId};
+use arrow_schema::{DataType, FieldRef};
+use im::Vector;
+
+use crate::committer::{Outcome, Request};
+use crate::definition::{NewDatabase, NewTable, NewView};
+use crate::error::{CatalogError, CommitError, ReadError, WriteError};
+use crate::snapshot::{ReadLog, Snapshot, Table};
+use crate::source::Source;
+use crate::store::Shared;
+use crate::writer::{Target, Writer};
+
+/// Changes that no one else sees until [`commit`](Self::commit). Dropping it abandons them.
+///
+/// A transaction reads the version that it began at, plus its own changes. Each change is checked
+/// and made in the draft at once, so an error is returned by the call that caused it and leaves
+/// the draft as it was.
+#[must_use = "a transaction does nothing until it is committed"]
+pub struct Transaction {
+    shared: Arc<Shared>,
+    base: Arc<Version>,
+    draft: Draft,
+    reads: Arc<ReadLog>,
+    isolation: Isolation,
+    info: CommitInfo,
+    assertions: Vec<Assertion>,
+    retries: u32,
+}
+
+/// The changes so far and what they lead to. Persistent: a clone is a savepoint.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    pub(crate) catalog: Catalog,
+    pub(crate) writes: WriteSet,
+    pub(crate) operations: Vector<Operation>,
+}
+
+/// A state of a transaction's changes to go back to. Costs O(1).
+#[derive(Clone, Debug)]
+pub struct Savepoint {
+    draft: Draft,
+    assertions: usize,
+    base: VersionId,
+}
+
+/// Something that must hold in the version that the transaction makes.
+pub(crate) struct Assertion {
+    name: Arc<str>,
+    check: Box<dyn Fn(&Snapshot) -> Result<(), String> + Send + Sync>,
+}
+
+impl Assertion {
+    pub(crate) fn check(&self, candidate: &Snapshot) -> Result<(), CommitError> {
+        (self.check)(candidate)
+            .map_err(|reason| CommitError::Assertion { name: Arc::clone(&self.name), reason })
+    }
+}
+
+/// What a commit came to.
+#[derive(Clone, Debug)]
+pub struct Committed {
+    version: VersionId,
+    commit: Option<Arc<Commit>>,
+    applied_before: bool,
+    retries: u32,
+}
+
+impl Committed {
+    /// The version that the commit made; where it made none, the one that it saw.
+    pub fn version(&self) -> VersionId {
+        self.version
+    }
+
+    /// The record of the commit. None if there was nothing to commit, or if an idempotent write
+    /// was applied so long ago that its record is no longer kept.
+    pub fn commit(&self) -> Option<&Arc<Commit>> {
+        self.commit.as_ref()
+    }
+
+    /// When the version was committed, if it is on record.
+    pub fn timestamp(&self) -> Option<Timestamp> {
+        self.commit.as_ref().map(|commit| commit.timestamp)
+    }
+
+    /// Whether this call made a version. Not so if there was nothing to change, or if the write
+    /// had been applied before.
+    pub fn made_version(&self) -> bool {
+        self.commit.is_some() && !self.applied_before
+    }
+
+    /// Whether an idempotent write had been applied before.
+    pub fn was_applied_before(&self) -> bool {
+        self.applied_before
+    }
+
+    /// How often the work was begun again because of a conflict.
+    pub fn retries(&self) -> u32 {
+        self.retries
+    }
+}
+
+impl Transaction {
+    pub(crate) fn begin(shared: Arc<Shared>, base: Arc<Version>, retries: u32) -> Self {
+        let draft = Draft {
+            catalog: base.catalog().clone(),
+            writes: WriteSet::default(),
+            operations: Vector::new(),
+        };
+        let isolation = shared.options.isolation;
+        let reads = Arc::new(ReadLog::new(Arc::clone(&base)));
+        let info = CommitInfo::default();
+        Self { shared, base, draft, reads, isolation, info, assertions: Vec::new(), retries }
+    }
+
+    /// The version that the transaction began at.
+    pub fn base(&self) -> Snapshot {
+        Snapshot::new(Arc::clone(&self.base))
+    }
+
+    /// Chooses what the transaction is protected from; the store's default is
+    /// [`Isolation::Snapshot`].
+    pub fn isolation(&mut self, isolation: Isolation) -> &mut Self {
+        self.isolation = isolation;
+        self
+    }
+
+    /// Records on whose behalf the commit is made.
+    pub fn user(&mut self, user: &str) -> &mut Self {
+        self.info.user = Some(user.into());
+        self
+    }
+
+    /// Records why the commit is made.
+    pub fn message(&mut self, message: &str) -> &mut Self {
+        self.info.message = Some(message.into());
+        self
+    }
+
+    /// Records a further key and value.
+    pub fn metadata(&mut self, key: &str, value: &str) -> &mut Self {
+        self.info.metadata.push((key.into(), value.into()));
+        self
+    }
+
+    /// Makes the commit idempotent: a transaction of the same application and sequence that was
+    /// applied before is not applied again, and returns the commit that it made then. Sequences
+    /// of an application must grow.
+    pub fn idempotent(&mut self, application: &str, sequence: u64) -> &mut Self {
+        self.info.application = Some((application.into(), sequence));
+        self
+    }
+
+    pub(crate) fn set_info(&mut self, info: CommitInfo) {
+        self.info = info;
+    }
+
+    /// Requires that `check` holds for the version that the commit makes. It is run on that very
+    /// version before it is published, outside the commit section, and again if other commits
+    /// came in between: it must not have effects of its own.
+    pub fn assert(
+        &mut self,
+        name: &str,
+        check: impl Fn(&Snapshot) -> Result<(), String> + Send + Sync + 'static,
+    ) -> &mut Self {
+        self.assertions.push(Assertion { name: name.into(), check: Box::new(check) });
+        self
+    }
+
+    /// Marks the present state of the changes.
+    pub fn savepoint(&self) -> Savepoint {
+        Savepoint {
+            draft: self.draft.clone(),
+            assertions: self.assertions.len(),
+            base: self.base.id(),
+        }
+    }
+
+    /// Takes back all changes and assertions made since `savepoint`. What was read stays noted.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::Options`] if the savepoint is of a transaction with another base.
+    pub fn rollback_to(&mut self, savepoint: &Savepoint) -> Result<(), WriteError> {
+        if savepoint.base != self.base.id() || savepoint.assertions > self.assertions.len() {
+            return Err(WriteError::Options("the savepoint belongs to another transaction"));
+        }
+        self.draft = savepoint.draft.clone();
+        self.assertions.truncate(savepoint.assertions);
+        Ok(())
+    }
+
+    /// Whether nothing is to be changed.
+    pub fn is_empty(&self) -> bool {
+        self.draft.writes.is_empty()
+    }
+
+    // ---- reading --------------------------------------------------------------------------
+
+    /// The table or view of this name, own changes included. What is then read of it counts as
+    /// read by the transaction, which is no longer blind.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Snapshot::table`].
+    pub fn table(&self, name: impl ToTableName) -> Result<Table, ReadError> {
+        let name = name.to_table_name()?;
+        self.reads.note(|reads, base| reads.looked_up(base, &name));
+        let draft = self.base.speculative(self.provisional(), self.draft.catalog.clone());
+        Table::find(&draft, &self.base, &name, Some(Arc::clone(&self.reads)))
+    }
+
+    /// Whether a table or view of this name exists, own changes included. Counts as read.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Snapshot::table_exists`].
+    pub fn table_exists(&self, name: impl ToTableName) -> Result<bool, ReadError> {
+        let name = name.to_table_name()?;
+        self.reads.note(|reads, base| reads.looked_up(base, &name));
+        Ok(self.draft.catalog.table(&name).is_some())
+    }
+
+    /// The tables and views of a database, own changes included. Counts as read.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Snapshot::tables`].
+    pub fn tables(&self, database: impl ToDatabaseName) -> Result<Vec<TableName>, ReadError> {
+        let database = database.to_database_name()?;
+        self.reads.note(|reads, base| reads.listed(base, &database));
+        self.uncounted().tables(&*database)
+    }
+
+    /// The names of all databases, own changes included. Counts as read.
+    pub fn databases(&self) -> Vec<DatabaseName> {
+        self.reads.note(|reads, _| reads.listed_databases());
+        self.draft.catalog.databases().map(|database| database.name().clone()).collect()
+    }
+
+    fn uncounted(&self) -> Snapshot {
+        let catalog = self.draft.catalog.clone();
+        Snapshot::new(Arc::new(self.base.speculative(self.provisional(), catalog)))
+    }
+
+    // ---- writing rows ---------------------------------------------------------------------
+
+    /// Begins to write rows; see [`Store::write`](crate::Store::write).
+    pub fn write<'a>(&'a mut self, rows: impl Into<Source<'a>>) -> Writer<'a> {
+        Writer::new(Target::Transaction(self), rows.into())
+    }
+
+    /// Removes all rows of a table and keeps everything else.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError`] if the table does not exist or is a view.
+    #[track_caller]
+    pub fn truncate(&mut self, name: impl ToTableName) -> Result<(), WriteError> {
+        self.truncate_at(&*name.to_table_name()?, Location::caller())
+    }
+
+    pub(crate) fn truncate_at(
+        &mut self,
+        name: &TableName,
+        at: &'static Location<'static>,
+    ) -> Result<(), WriteError> {
+        let table = self.draft.catalog.require_table(name)?;
+        let state = Arc::clone(table.state());
+        if state.is_view() {
+            return Err(CatalogError::IsView { table: name.clone() }.into());
+        }
+        let change = Change::Replace {
+            name: name.clone(),
+            kind: state.kind().clone(),
+            schema: Arc::clone(state.schema()),
+            partition_by: Arc::clone(&state.details().partition_by),
+            patch: PropertyPatch::default(),
+            rows: NewRows::none(Arc::clone(state.schema())),
+            label: OperationKind::Truncate,
+        };
+        self.stage(change, at)
+    }
+
+    // ---- the catalog ----------------------------------------------------------------------
+
+    /// Creates a database.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError`] if the name does not parse or is taken.
+    #[track_caller]
+    pub fn create_database(&mut self, new: impl Into<NewDatabase>) -> Result<(), WriteError> {
+        let new = new.into();
+        let name = DatabaseName::parse(&new.name)?;
+        if new.if_not_exists && self.draft.catalog.database(&name).is_some() {
+            return Ok(());
+        }
+        let change =
+            Change::CreateDatabase { name, comment: new.comment, properties: new.properties };
+        self.stage(change, Location::caller())
+    }
+
+    /// Drops a database that has no tables.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError`] if it does not exist, has tables, or is `default`.
+    #[track_caller]
+    pub fn drop_database(&mut self, name: impl ToDatabaseName) -> Result<(), WriteError> {
+        let name = name.to_database_name()?.into_owned();
+        self.stage(Change::DropDatabase { name, cascade: false }, Location::caller())
+    }
+
+    /// Drops a database and whatever tables it has at commit.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError`] if it does not exist or is `default`.
+    #[track_caller]
+    pub fn drop_database_cascade(&mut self, name: impl ToDatabaseName) -> Result<(), WriteError> {
+        let name = name.to_database_name()?.into_owned();
+        self.stage(Change::DropDatabase { name, cascade: true }, Location::caller())
+    }
+
+    /// Changes a database's comment or properties.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError`] if it does not exist.
+    #[track_caller]
+    pub fn alter_database(
+        &mut self,
+        name: impl ToDatabaseName,
+        patch: PropertyPatch,
+    ) -> Result<(), WriteError> {
+        let name = name.to_database_name()?.into_owned();
+        self.stage(Change::AlterDatabase { name, patch }, Location::caller())
+    }
+
+    /// Creates an empty table.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError`] if the name does not parse or is taken, the database does not exist, or the
+    /// columns are not such as a table can have.
+    #[track_caller]
+    pub fn create_table(
+        &mut self,
+        name: impl ToTableName,
+        new: impl Into<NewTable>,
+    ) -> Result<(), WriteError> {
+        let name = name.to_table_name()?.into_owned();
+        let new = new.into();
+        if new.if_not_exists && self.draft.catalog.table(&name).is_some() {
+            return Ok(());
+        }
+        self.provide_database(&name.database(), Location::caller())?;
+        let change = new.into_change(name)?;
+        self.stage(change, Location::caller())
+    }
+
+    /// Creates a view: a stored text, opaque to the store.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError`] if the name does not parse or is taken (by a table, where the view may
+    /// replace another), or the database does not exist.
+    #[track_caller]
+    pub fn create_view(
+        &mut self,
+        name: impl ToTableName,
+        new: impl Into<NewView>,
+    ) -> Result<(), WriteError> {
+        let name = name.to_table_name()?.into_owned();
+        let new = new.into();
+        let existing = self.draft.catalog.table(&name).map(|table| Arc::clone(table.state()));
+        let change = match existing {
+            Some(state) if new.or_replace => {
+                if !state.is_view() {
+                    return Err(CatalogError::NotAView { table: name }.into());
+                }
+                new.into_replacement(name, &state)?
+            }
+            _ => {
+                self.provide_database(&name.database(), Location::caller())?;
+                new.into_change(name)?
+            }
+        };
+        self.stage(change, Location::caller())
+    }
+
+    /// Drops a table or view.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError`] if it does not exist.
+    #[track_caller]
+    pub fn drop_table(&mut self, name: impl ToTableName) -> Result<(), WriteError> {
+        let name = name.to_table_name()?.into_owned();
+        self.stage(Change::DropTable { name }, Location::caller())
+    }
+
+    /// Gives a table or view another name, perhaps in another database.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError`] if it does not exist, the new name is taken, or its database does not exist.
+    #[track_caller]
+    pub fn rename_table(
+        &mut self,
+        from: impl ToTableName,
+        to: impl ToTableName,
+    ) -> Result<(), WriteError> {
+        let (from, to) = (from.to_table_name()?.into_owned(), to.to_table_name()?.into_owned());
+        self.stage(Change::Rename { from, to }, Location::caller())
+    }
+
+    /// Alters the columns of a table, in order; all or nothing. Rows are not rewritten: a scan
+    /// shows each chunk under the table's present columns.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError`] if the table or a column does not exist, or an alteration is not possible.
+    #[track_caller]
+    pub fn alter_table(
+        &mut self,
+        name: impl ToTableName,
+        alterations: impl IntoIterator<Item = SchemaChange>,
+    ) -> Result<(), WriteError> {
+        let name = name.to_table_name()?.into_owned();
+        let alterations: Arc<[SchemaChange]> = alterations.into_iter().collect();
+        if alterations.is_empty() {
+            return Ok(self.draft.catalog.require_table(&name).map(drop)?);
+        }
+        self.stage(Change::AlterSchema { name, alterations }, Location::caller())
+    }
+
+    /// Adds nullable columns at the end of a table.
+    ///
+    /// # Errors
+    ///
+    /// As for [`alter_table`](Self::alter_table).
+    #[track_caller]
+    pub fn add_columns<F: Into<FieldRef>>(
+        &mut self,
+        name: impl ToTableName,
+        fields: impl IntoIterator<Item = F>,
+    ) -> Result<(), WriteError> {
+        let fields = fields.into_iter().map(Into::into).collect();
+        self.alter_table(name, [SchemaChange::AddColumns(fields)])
+    }
+
+    /// Gives a column another name.
+    ///
+    /// # Errors
+    ///
+    /// As for [`alter_table`](Self::alter_table).
+    #[track_caller]
+    pub fn rename_column(
+        &mut self,
+        name: impl ToTableName,
+        from: &str,
+        to: &str,
+    ) -> Result<(), WriteError> {
+        let (from, to) = (from.to_owned(), to.to_owned());
+        self.alter_table(name, [SchemaChange::RenameColumn { from, to }])
+    }
+
+    /// Drops columns. Their values stay in versions that have them.
+    ///
+    /// # Errors
+    ///
+    /// As for [`alter_table`](Self::alter_table); also if a column is a partition column, or none
+    /// would be left.
+    #[track_caller]
+    pub fn drop_columns<S: Into<String>>(
+        &mut self,
+        name: impl ToTableName,
+        columns: impl IntoIterator<Item = S>,
+    ) -> Result<(), WriteError> {
+        let columns = columns.into_iter().map(Into::into).collect();
+        self.alter_table(name, [SchemaChange::DropColumns(columns)])
+    }
+
+    /// Gives a column a type that holds every value of its present one.
+    ///
+    /// # Errors
+    ///
+    /// As for [`alter_table`](Self::alter_table); also if the type is not wider.
+    #[track_caller]
+    pub fn widen_column(
+        &mut self,
+        name: impl ToTableName,
+        column: &str,
+        to: DataType,
+    ) -> Result<(), WriteError> {
+        let column = column.to_owned();
+        self.alter_table(name, [SchemaChange::WidenColumn { name: column, to }])
+    }
+
+    /// Changes a table's comment or properties.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError`] if the table does not exist.
+    #[track_caller]
+    pub fn set_properties(
+        &mut self,
+        name: impl ToTableName,
+        patch: PropertyPatch,
+    ) -> Result<(), WriteError> {
+        let name = name.to_table_name()?.into_owned();
+        self.stage(Change::AlterDetails { name, patch }, Location::caller())
+    }
+
+    // ---- the past -------------------------------------------------------------------------
+
+    /// Puts back the content that a table had at an earlier moment, as its next state. A table
+    /// that was dropped comes back with its identity.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError`] if the moment cannot be reached, the table did not exist then, or another
+    /// table has its name now.
+    #[track_caller]
+    pub fn restore_table(
+        &mut self,
+        name: impl ToTableName,
+        at: impl Into<At>,
+    ) -> Result<(), WriteError> {
+        let name = name.to_table_name()?.into_owned();
+        let version = self.shared.version_at(&at.into())?;
+        let from = version.id();
+        let then = state_then(&version, self.draft.catalog.table(&name), &name)?;
+        self.stage(Change::RestoreTable { name, source: then, from }, Location::caller())
+    }
+
+    /// Puts back the content that the whole store had at an earlier moment, as the next version.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError`] if the moment cannot be reached.
+    #[track_caller]
+    pub fn restore(&mut self, at: impl Into<At>) -> Result<(), WriteError> {
+        let source = self.shared.version_at(&at.into())?;
+        self.stage(Change::RestoreStore { source }, Location::caller())
+    }
+
+    // ---- the end --------------------------------------------------------------------------
+
+    /// Makes the changes visible to every later snapshot, all at once; returns their version.
+    ///
+    /// Waits for commits ahead of it, never for readers, nor they for it. Snapshots taken before
+    /// it returns keep the state that they had. If others committed since this transaction began
+    /// and their changes go with these, these are carried over in time proportional to themselves.
+    /// A transaction without changes makes no version and always succeeds.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError::Conflict`] if the matrix in [`conflict`](annals_state::conflict) says that
+    /// what was committed since does not go with it; [`CommitError::Assertion`] if an assertion
+    /// does not hold. After any error nothing of the transaction is visible.
+    #[track_caller]
+    pub fn commit(self) -> Result<Committed, CommitError> {
+        self.commit_at(Location::caller())
+    }
+
+    pub(crate) fn commit_at(
+        &self,
+        location: &'static Location<'static>,
+    ) -> Result<Committed, CommitError> {
+        if self.is_empty() {
+            return Ok(Committed {
+                version: self.base.id(),
+                commit: None,
+                applied_before: false,
+                retries: self.retries,
+            });
+        }
+        let span = tracing::debug_span!("commit", base = self.base.id().0);
+        let _entered = span.enter();
+        let outcome = self.request(location, |request| {
+            self.shared.committer.commit(&self.shared.published, request)
+        });
+        match outcome {
+            Ok(Outcome::Committed(commit)) => {
+                tracing::debug!(
+                    version = commit.version.0,
+                    operations = commit.operations.len(),
+                    rebased = commit.rebased,
+                    retries = commit.retries,
+                    "committed"
+                );
+                Ok(Committed {
+                    version: commit.version,
+                    commit: Some(commit),
+                    applied_before: false,
+                    retries: self.retries,
+                })
+            }
+            Ok(Outcome::AppliedBefore(version, commit)) => {
+                Ok(Committed { version, commit, applied_before: true, retries: self.retries })
+            }
+            Err(error) => {
+                tracing::debug!(%error, "commit refused");
+                Err(error)
+            }
+        }
+    }
+
+    /// Says whether a commit now would be refused, and why, without committing. Assertions are
+    /// not run.
+    ///
+    /// # Errors
+    ///
+    /// As for [`commit`](Self::commit).
+    #[track_caller]
+    pub fn would_conflict(&self) -> Result<(), CommitError> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        let location = Location::caller();
+        self.request(location, |request| self.shared.committer.would_conflict(request))
+    }
+
+    fn request<R>(
+        &self,
+        location: &'static Location<'static>,
+        then: impl FnOnce(&Request<'_>) -> R,
+    ) -> R {
+        let now = self.shared.options.clock.now();
+        let reads = self.reads.note(|reads, _| reads.clone());
+        then(&Request {
+            base: &self.base,
+            draft: &self.draft,
+            reads: &reads,
+            isolation: self.isolation,
+            info: &self.info,
+            retries: self.retries,
+            location,
+            assertions: &self.assertions,
+            now,
+        })
+    }
+
+    // ---- for the rest of the crate --------------------------------------------------------
+
+    pub(crate) fn catalog(&self) -> &Catalog {
+        &self.draft.catalog
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(crate) fn base_id(&self) -> VersionId {
+        self.base.id()
+    }
+
+    /// Notes that rows written to `name` were computed from what it held at the base.
+    pub(crate) fn depends_on(&self, name: &TableName) {
+        self.reads.note(|reads, base| reads.read_rows(base, name, None));
+    }
+
+    /// Checks a change, makes it in the draft, and keeps it for the commit.
+    pub(crate) fn stage(
+        &mut self,
+        change: Change,
+        location: &'static Location<'static>,
+    ) -> Result<(), WriteError> {
+        let staged = Arc::new(Staged { change, location: location.into() });
+        let oldest = self.base.id();
+        let place = Place::on_base(self.base.id(), self.provisional(), oldest);
+        // The clone shares everything; a change that fails half-way leaves the draft as it was.
+        let mut catalog = self.draft.catalog.clone();
+        let operation = catalog.apply(&staged, &place)?;
+        self.draft.catalog = catalog;
+        self.draft.operations.push_back(operation);
+        self.draft.writes.push(self.base.catalog(), staged);
+        Ok(())
+    }
+
+    /// Creates the database of a table to be created, if the store is asked to.
+    pub(crate) fn provide_database(
+        &mut self,
+        database: &DatabaseName,
+        location: &'static Location<'static>,
+    ) -> Result<(), WriteError> {
+        if self.draft.catalog.database(database).is_some() {
+            return Ok(());
+        }
+        if !self.shared.options.create_missing_databases {
+            return Err(CatalogError::NoDatabase { database: database.clone() }.into());
+        }
+        let properties = PropertyPatch::default();
+        let change = Change::CreateDatabase { name: database.clone(), comment: None, properties };
+        self.stage(change, location)
+    }
+
+    /// The number that the commit gets if nobody else commits before.
+    fn provisional(&self) -> VersionId {
+        self.base.id().next().unwrap_or(self.base.id())
+    }
+}
+
+/// The state that `now`, or whatever had the name then, was in at `version`.
+fn state_then(
+    version: &Version,
+    now: Option<&Arc<TableVersion>>,
+    name: &TableName,
+) -> Result<Arc<TableVersion>, WriteError> {
+    let Some(now) = now else { return Ok(Arc::clone(version.catalog().require_table(name)?)) };
+    // The same table, under whatever name it had then.
+    let at = version.id();
+    let spans = |life: &&annals_state::table::Life| {
+        life.from <= at && life.until.is_none_or(|until| at < until)
+    };
+    let then = now.lives().iter().rev().find(spans);
+    let table = then.and_then(|life| version.catalog().table(&life.name));
+    match table {
+        Some(table) if table.id() == now.id() => Ok(Arc::clone(table)),
+        _ if version.catalog().table(name).is_some() => {
+            Err(CatalogError::OtherTable { table: name.clone(), at }.into())
+        }
+        _ => Ok(Arc::clone(version.catalog().require_table(name)?)),
+    }
+}
+
+impl fmt::Debug for Transaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transaction")
+            .field("base", &self.base.id())
+            .field("isolation", &self.isolation)
+            .field("operations", &self.draft.operations)
+            .finish_non_exhaustive()
+    }
+}
