@@ -6,21 +6,23 @@
 //!
 //! **Rule:** a transaction raises a table's ordinal by one, however many changes it makes to it.
 
+mod databases;
+mod restore;
+mod rows;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use im::OrdMap;
-
+use self::rows::{add_rows, take_out};
 use crate::catalog::{Catalog, Database, Departure};
 use crate::commit::{Metrics, Operation, OperationKind, Target};
 use crate::error::{CatalogError, Existing};
 use crate::name::{DatabaseName, TableName};
 use crate::schema::{ColumnId, TableSchema};
 use crate::table::{
-    ChunkEntry, Deletions, Details, HighWater, Life, Properties, Stamps, TableId, TableKind,
-    TableState, TableVersion,
+    Details, HighWater, Life, Properties, Stamps, TableId, TableKind, TableState, TableVersion,
 };
-use crate::version::{Version, VersionId};
+use crate::version::VersionId;
 use crate::write_set::{Change, NewRows, PropertyPatch, Removal, SchemaChange, Staged, WriteSet};
 
 /// Where changes are applied: the version that they make, and how far the base has moved.
@@ -83,8 +85,6 @@ impl Place {
         if moves { Arc::new(layout.remap(|id| self.column(table, id))) } else { Arc::clone(layout) }
     }
 }
-
-type ChunkMap = OrdMap<u64, ChunkEntry>;
 
 /// What a change came to.
 struct Applied {
@@ -174,62 +174,6 @@ impl Catalog {
     /// [`CatalogError::NoDatabase`].
     pub fn require_database(&self, name: &DatabaseName) -> Result<&Arc<Database>, CatalogError> {
         self.database(name).ok_or_else(|| CatalogError::NoDatabase { database: name.clone() })
-    }
-
-    fn create_database(
-        &mut self,
-        name: &DatabaseName,
-        comment: Option<&Arc<str>>,
-        patch: &PropertyPatch,
-        place: &Place,
-    ) -> Result<Applied, CatalogError> {
-        if self.database(name).is_some() {
-            return Err(CatalogError::DatabaseExists { database: name.clone() });
-        }
-        let mut database = Database::new(name.clone(), place.at);
-        database.comment = comment.cloned();
-        patch_properties(&mut database.properties, patch);
-        self.databases.insert(name.clone(), Arc::new(database));
-        self.databases_changed = place.at;
-        Ok(Applied::to_database(OperationKind::CreateDatabase, name))
-    }
-
-    fn drop_database(
-        &mut self,
-        name: &DatabaseName,
-        cascade: bool,
-        place: &Place,
-    ) -> Result<Applied, CatalogError> {
-        let database = Arc::clone(self.require_database(name)?);
-        if *name == DatabaseName::default() {
-            return Err(CatalogError::DefaultDatabase { database: name.clone() });
-        }
-        if database.tables > 0 && !cascade {
-            let tables = database.tables;
-            return Err(CatalogError::DatabaseNotEmpty { database: name.clone(), tables });
-        }
-        let mut applied = Applied::to_database(OperationKind::DropDatabase { cascade }, name);
-        let tables: Vec<TableName> = self.tables_in(name).map(|(name, _)| name.clone()).collect();
-        for table in &tables {
-            applied.metrics += self.drop_table(table, place)?.metrics;
-        }
-        self.databases.remove(name);
-        self.databases_changed = place.at;
-        Ok(applied)
-    }
-
-    fn alter_database(
-        &mut self,
-        name: &DatabaseName,
-        patch: &PropertyPatch,
-    ) -> Result<Applied, CatalogError> {
-        let mut database = Database::clone(self.require_database(name)?);
-        if let Some(comment) = &patch.comment {
-            database.comment.clone_from(comment);
-        }
-        patch_properties(&mut database.properties, patch);
-        self.databases.insert(name.clone(), Arc::new(database));
-        Ok(Applied::to_database(OperationKind::AlterDatabase, name))
     }
 
     fn create_table(
@@ -439,122 +383,6 @@ impl Catalog {
         })
     }
 
-    fn restore_table(
-        &mut self,
-        name: &TableName,
-        source: &TableVersion,
-        from: VersionId,
-        place: &Place,
-    ) -> Result<Applied, CatalogError> {
-        let kind = OperationKind::RestoreTable { from };
-        match self.table(name) {
-            Some(current) if current.id == source.id => {
-                let mut next = TableVersion::clone(current);
-                let metrics = moved_between(&current.state.chunks, &source.state.chunks);
-                next.marks = next.marks.max(source.marks);
-                next.state = Arc::clone(&source.state);
-                next.stamps.restore = place.at;
-                Ok(self.put(name, next, kind, metrics, Vec::new(), place))
-            }
-            Some(_) => Err(CatalogError::OtherTable { table: name.clone(), at: from }),
-            None => {
-                self.require_database(&name.database())?;
-                if let Some(now) = self.departure(source.id).and_then(|d| d.renamed_to.clone()) {
-                    return Err(CatalogError::Renamed { table: name.clone(), now });
-                }
-                let next = self.bring_back(name, source, place);
-                let target =
-                    Target::Table { name: name.clone(), id: next.id, ordinal: next.ordinal };
-                let metrics = moved_between(&OrdMap::new(), &source.state.chunks);
-                self.tables.insert(name.clone(), Arc::new(next));
-                self.count_tables(&name.database(), 1, place);
-                Ok(Applied { kind, target, metrics, discarded: Vec::new() })
-            }
-        }
-    }
-
-    /// A table that had left, with the state of `source` and numbers that go on where they ended.
-    fn bring_back(
-        &mut self,
-        name: &TableName,
-        source: &TableVersion,
-        place: &Place,
-    ) -> TableVersion {
-        let mut next = source.clone();
-        match self.returned(source.id) {
-            Some(departure) => {
-                next.ordinal = departure.ordinal;
-                next.marks = departure.marks.max(source.marks);
-                next.lives = departure.lives;
-            }
-            None => next.end_life(place.at),
-        }
-        next.ordinal += 1;
-        next.since = place.at;
-        next.stamps = Stamps { restore: place.at, ..Stamps::default() };
-        next.begin_life(name.clone(), place);
-        next
-    }
-
-    fn restore_store(&mut self, source: &Version, place: &Place) -> Applied {
-        let mut metrics = Metrics::default();
-        let (mut leave, mut change) = (Vec::new(), Vec::new());
-        let old = source.catalog();
-        for item in self.tables.diff(&old.tables) {
-            match item {
-                im::ordmap::DiffItem::Add(name, table) => {
-                    change.push((name.clone(), Arc::clone(table)))
-                }
-                im::ordmap::DiffItem::Remove(name, _) => leave.push(name.clone()),
-                im::ordmap::DiffItem::Update { old: (name, now), new: (_, then) } => {
-                    if now.id != then.id {
-                        leave.push(name.clone());
-                    }
-                    if now.id != then.id || !Arc::ptr_eq(&now.state, &then.state) {
-                        change.push((name.clone(), Arc::clone(then)));
-                    }
-                }
-            }
-        }
-        for name in &leave {
-            let dropped = self.drop_table(name, place);
-            metrics += dropped.expect("the name came from this catalog").metrics;
-        }
-        for (name, then) in change {
-            let next = match self.table(&name) {
-                Some(now) => {
-                    metrics += moved_between(&now.state.chunks, &then.state.chunks);
-                    let mut next = TableVersion::clone(now);
-                    next.begin_change(place);
-                    next.marks = next.marks.max(then.marks);
-                    next.stamps.restore = place.at;
-                    next.state = Arc::clone(&then.state);
-                    next
-                }
-                None => {
-                    metrics += moved_between(&OrdMap::new(), &then.state.chunks);
-                    self.bring_back(&name, &then, place)
-                }
-            };
-            self.tables.insert(name, Arc::new(next));
-        }
-        if self.databases != old.databases {
-            self.databases_changed = place.at;
-            let restored = old.databases.iter().map(|(name, database)| {
-                let mut database = Database::clone(database);
-                database.tables_changed = place.at;
-                (name.clone(), Arc::new(database))
-            });
-            self.databases = restored.collect();
-        }
-        Applied {
-            kind: OperationKind::RestoreStore { from: source.id() },
-            target: Target::Store,
-            metrics,
-            discarded: Vec::new(),
-        }
-    }
-
     fn require_rows(&self, name: &TableName) -> Result<Arc<TableVersion>, CatalogError> {
         let table = self.require_table(name)?;
         if table.state.is_view() {
@@ -725,77 +553,6 @@ fn alter(
     Ok(())
 }
 
-fn add_rows(
-    state: &mut TableState,
-    marks: &mut HighWater,
-    id: TableId,
-    rows: &NewRows,
-    place: &Place,
-) -> Metrics {
-    let mut metrics = Metrics::default();
-    if rows.chunks.is_empty() {
-        return metrics;
-    }
-    let mut layout = place.layout(id, &rows.layout);
-    if layout == state.schema {
-        // One `Arc` for equal schemas: scans tell by the pointer that nothing needs adapting.
-        layout = Arc::clone(&state.schema);
-    }
-    let layout = state.layout_of(&layout);
-    for chunk in rows.chunks.iter() {
-        let entry = ChunkEntry {
-            chunk: Arc::clone(chunk),
-            first_row: marks.next_row,
-            birth: place.at,
-            layout,
-            deleted: None,
-        };
-        marks.next_row += chunk.rows() as u64;
-        metrics.rows_added += chunk.rows() as u64;
-        metrics.bytes_added += chunk.bytes();
-        metrics.chunks_added += 1;
-        state.chunks.insert(marks.next_sequence, entry);
-        marks.next_sequence += 1;
-    }
-    state.rows += metrics.rows_added;
-    state.bytes += metrics.bytes_added;
-    metrics
-}
-
-fn take_out(
-    state: &mut TableState,
-    sequence: u64,
-    removal: &Removal,
-    place: &Place,
-) -> Option<Metrics> {
-    let entry = state.chunks.get(&sequence)?;
-    let mut metrics = Metrics::default();
-    let gone = match removal {
-        Removal::Chunk => entry.live_rows(),
-        Removal::Rows(rows) => {
-            let before = entry.deleted.as_ref().map(|deleted| &deleted.rows);
-            let all = before.map_or_else(|| rows.clone(), |before| before | rows);
-            let gone = all.len() - before.map_or(0, roaring::RoaringBitmap::len);
-            let deleted = Deletions { rows: all, changed: place.at };
-            state.chunks.get_mut(&sequence)?.deleted = Some(Arc::new(deleted));
-            gone
-        }
-    };
-    metrics.rows_removed = gone;
-    state.rows -= gone;
-    if state
-        .chunks
-        .get(&sequence)
-        .is_some_and(|e| matches!(removal, Removal::Chunk) || e.live_rows() == 0)
-    {
-        let entry = state.chunks.remove(&sequence)?;
-        metrics.chunks_removed = 1;
-        metrics.bytes_removed = entry.chunk.bytes();
-        state.bytes -= entry.chunk.bytes();
-    }
-    Some(metrics)
-}
-
 fn removed_with(state: &TableState) -> Metrics {
     Metrics {
         rows_removed: state.rows,
@@ -813,32 +570,4 @@ fn discarded_by(table: &TableVersion, place: &Place) -> Vec<VersionId> {
     versions.retain(|birth| *birth > place.base && *birth < place.at);
     versions.dedup();
     versions
-}
-
-/// What came and went between two states of a table, by identity. O(chunks not shared).
-fn moved_between(before: &ChunkMap, after: &ChunkMap) -> Metrics {
-    let mut metrics = Metrics::default();
-    let mut came = |entry: &ChunkEntry| {
-        metrics.rows_added += entry.live_rows();
-        metrics.bytes_added += entry.chunk.bytes();
-        metrics.chunks_added += 1;
-    };
-    let mut gone = Metrics::default();
-    let mut went = |entry: &ChunkEntry| {
-        gone.rows_removed += entry.live_rows();
-        gone.bytes_removed += entry.chunk.bytes();
-        gone.chunks_removed += 1;
-    };
-    for item in before.diff(after) {
-        match item {
-            im::ordmap::DiffItem::Add(_, entry) => came(entry),
-            im::ordmap::DiffItem::Remove(_, entry) => went(entry),
-            im::ordmap::DiffItem::Update { old: (_, old), new: (_, new) } => {
-                went(old);
-                came(new);
-            }
-        }
-    }
-    metrics += gone;
-    metrics
 }

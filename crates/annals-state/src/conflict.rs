@@ -193,7 +193,7 @@ impl fmt::Display for Conflict {
             Rule::Dropped => write!(f, "{subject} was dropped")?,
             Rule::Renamed { to } => write!(f, "{subject} was renamed to {to}")?,
             Rule::Column { column } => {
-                write!(f, "{subject}: the column `{column}` was added twice")?
+                write!(f, "{subject}: the column `{column}` was added twice")?;
             }
             Rule::Property { key: Some(key) } => {
                 write!(f, "{subject}: the property `{key}` was set twice")?;
@@ -304,14 +304,15 @@ enum Column {
     Append,
     Rows,
     Overwrite,
-    AddColumn,
+    /// Columns were added to the table.
+    Addition,
     Schema,
     Restore,
 }
 
 impl Column {
     const ALL: [Self; 6] =
-        [Self::Overwrite, Self::Restore, Self::Schema, Self::AddColumn, Self::Rows, Self::Append];
+        [Self::Overwrite, Self::Restore, Self::Schema, Self::Addition, Self::Rows, Self::Append];
 
     fn stamp(self, table: &TableVersion) -> VersionId {
         let stamps = table.stamps();
@@ -319,7 +320,7 @@ impl Column {
             Self::Append => stamps.append,
             Self::Rows => stamps.rows,
             Self::Overwrite => stamps.overwrite,
-            Self::AddColumn => stamps.add_column,
+            Self::Addition => stamps.add_column,
             Self::Schema => stamps.schema,
             Self::Restore => stamps.restore,
         }
@@ -330,7 +331,7 @@ impl Column {
             Self::Append => "an append",
             Self::Rows => "a change of rows",
             Self::Overwrite => "an overwrite",
-            Self::AddColumn => "an added column",
+            Self::Addition => "an added column",
             Self::Schema => "a schema change",
             Self::Restore => "a restore",
         }
@@ -378,7 +379,7 @@ struct Row {
 }
 
 fn rows_of(mine: &Footprint, blind: bool) -> impl Iterator<Item = Row> {
-    use Column::{AddColumn, Append, Overwrite, Restore, Rows, Schema};
+    use Column::{Addition, Append, Overwrite, Restore, Rows, Schema};
     let rows = [
         (
             Kinds::APPEND,
@@ -391,7 +392,7 @@ fn rows_of(mine: &Footprint, blind: bool) -> impl Iterator<Item = Row> {
         (
             Kinds::OVERWRITE,
             if blind {
-                Row { name: "a blind overwrite", refuses: &[Restore, Schema, AddColumn] }
+                Row { name: "a blind overwrite", refuses: &[Restore, Schema, Addition] }
             } else {
                 Row { name: "an overwrite after a read", refuses: &Column::ALL }
             },
@@ -546,7 +547,7 @@ fn check_reads(ask: Check<'_>, head: &Catalog) -> Result<(), (Subject, Refusal)>
         };
         let theirs = Theirs { now, base: ask.base };
         // A restore may have put back anything, the schema included.
-        let mut columns = vec![Column::Schema, Column::AddColumn, Column::Restore];
+        let mut columns = vec![Column::Schema, Column::Addition, Column::Restore];
         if !matches!(reads.rows, RowReads::None) {
             columns.push(Column::Overwrite);
         }

@@ -195,7 +195,8 @@ impl VersionDiff {
         for item in before.tables.diff(&after.tables) {
             match item {
                 DiffItem::Add(name, table) => {
-                    tables.push(TableChange::Added { name: name.clone(), table: Arc::clone(table) })
+                    tables
+                        .push(TableChange::Added { name: name.clone(), table: Arc::clone(table) });
                 }
                 DiffItem::Remove(name, table) => tables
                     .push(TableChange::Removed { name: name.clone(), table: Arc::clone(table) }),

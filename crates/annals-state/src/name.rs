@@ -94,8 +94,9 @@ impl TableName {
         Ok(Self::joined(database.as_str(), table))
     }
 
-    /// Parses `t`, `db.t`, `annals.db.t`, and the same with parts in backticks, where a backtick
-    /// is doubled: `` `odd name`.`a``b` ``. A name without a database is in `default`.
+    /// Parses `t`, `db.t` or `annals.db.t`. Any part may stand in backticks, and must if it
+    /// contains a dot or a backtick; a backtick inside is written twice. A name without a
+    /// database is in `default`.
     ///
     /// # Errors
     ///

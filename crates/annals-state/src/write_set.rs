@@ -252,6 +252,35 @@ pub struct PropertyPatch {
 }
 
 impl PropertyPatch {
+    /// A patch that changes nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets a property.
+    pub fn with(mut self, key: &str, value: &str) -> Self {
+        self.set.push((key.into(), value.into()));
+        self
+    }
+
+    /// Removes a property; it need not be there.
+    pub fn without(mut self, key: &str) -> Self {
+        self.unset.push(key.into());
+        self
+    }
+
+    /// Sets the comment.
+    pub fn with_comment(mut self, comment: &str) -> Self {
+        self.comment = Some(Some(comment.into()));
+        self
+    }
+
+    /// Removes the comment.
+    pub fn without_comment(mut self) -> Self {
+        self.comment = Some(None);
+        self
+    }
+
     /// Whether it changes nothing.
     pub fn is_empty(&self) -> bool {
         self.comment.is_none() && self.set.is_empty() && self.unset.is_empty()

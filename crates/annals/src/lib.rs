@@ -34,6 +34,11 @@
 //! The API is synchronous and needs no async runtime. Stores, snapshots, tables, readers and
 //! transactions can be sent to other threads.
 
+/// The examples of the README, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
+
 mod cell;
 mod clock;
 mod committer;

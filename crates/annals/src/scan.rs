@@ -158,7 +158,7 @@ impl Plan {
         };
         let returned = schema.fields().len();
         let taken = projection.map(|mut taken| {
-            let needed = bound.iter().flat_map(|bound| bound.columns());
+            let needed = bound.iter().flat_map(BoundPredicate::columns);
             for column in needed {
                 if !taken.contains(column) {
                     taken.push(*column);

@@ -6,6 +6,7 @@ use annals_state::catalog::Database;
 use annals_state::diff::VersionDiff;
 use annals_state::name::{ToDatabaseName, ToTableName};
 use annals_state::pruning::table_bounds;
+use annals_state::schema::Column;
 use annals_state::table::{Properties, TableId, TableKind, TableState, TableVersion};
 use annals_state::write_set::ReadSet;
 use annals_state::{Commit, TableName, Timestamp, Version, VersionId};
@@ -205,7 +206,7 @@ impl Table {
             }),
             None => {
                 let source = version.catalog().require_table(name);
-                let source = source.err().expect("the table was not found just now");
+                let source = source.expect_err("the table was not found just now");
                 Err(ReadError::Catalog { version: version.id(), source })
             }
         }
@@ -338,7 +339,7 @@ impl Table {
     pub(crate) fn column_index(&self, column: &str) -> Result<usize, ReadError> {
         let schema = self.state().schema();
         schema.index_of(column).ok_or_else(|| {
-            let names: Vec<&str> = schema.columns().iter().map(|column| column.name()).collect();
+            let names: Vec<&str> = schema.columns().iter().map(Column::name).collect();
             ReadError::NoColumn {
                 table: self.name.clone(),
                 column: shorten(column),

@@ -30,13 +30,10 @@ impl<'a> Source<'a> {
     }
 
     /// A stream of batches of a known schema, each of which may be an error.
-    pub fn stream<E: Into<BoxError>>(
+    pub fn stream<E: Into<BoxError> + 'a>(
         schema: SchemaRef,
         batches: impl IntoIterator<Item = Result<RecordBatch, E>> + 'a,
-    ) -> Self
-    where
-        E: 'a,
-    {
+    ) -> Self {
         let batches = batches.into_iter().map(|batch| batch.map_err(Into::into));
         Self { schema: Some(schema), rows: Rows::Stream(Box::new(batches)) }
     }

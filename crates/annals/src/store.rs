@@ -413,9 +413,9 @@ impl Store {
     pub fn alter_database(
         &self,
         name: impl ToDatabaseName,
-        patch: PropertyPatch,
+        patch: &PropertyPatch,
     ) -> Result<Committed, WriteError> {
-        self.change(Location::caller(), |tx| tx.alter_database(&name, patch.clone()))
+        self.change(Location::caller(), |tx| tx.alter_database(&name, patch))
     }
 
     /// See [`Transaction::create_table`].
@@ -552,9 +552,9 @@ impl Store {
         &self,
         name: impl ToTableName,
         column: &str,
-        to: DataType,
+        to: &DataType,
     ) -> Result<Committed, WriteError> {
-        self.change(Location::caller(), |tx| tx.widen_column(&name, column, to.clone()))
+        self.change(Location::caller(), |tx| tx.widen_column(&name, column, to))
     }
 
     /// See [`Transaction::set_properties`].
@@ -566,9 +566,9 @@ impl Store {
     pub fn set_properties(
         &self,
         name: impl ToTableName,
-        patch: PropertyPatch,
+        patch: &PropertyPatch,
     ) -> Result<Committed, WriteError> {
-        self.change(Location::caller(), |tx| tx.set_properties(&name, patch.clone()))
+        self.change(Location::caller(), |tx| tx.set_properties(&name, patch))
     }
 
     /// See [`Transaction::restore_table`].

@@ -58,8 +58,10 @@ pub struct Savepoint {
 /// Something that must hold in the version that the transaction makes.
 pub(crate) struct Assertion {
     name: Arc<str>,
-    check: Box<dyn Fn(&Snapshot) -> Result<(), String> + Send + Sync>,
+    check: Box<AssertionCheck>,
 }
+
+type AssertionCheck = dyn Fn(&Snapshot) -> Result<(), String> + Send + Sync;
 
 impl Assertion {
     pub(crate) fn check(&self, candidate: &Snapshot) -> Result<(), CommitError> {
@@ -343,10 +345,10 @@ impl Transaction {
     pub fn alter_database(
         &mut self,
         name: impl ToDatabaseName,
-        patch: PropertyPatch,
+        patch: &PropertyPatch,
     ) -> Result<(), WriteError> {
         let name = name.to_database_name()?.into_owned();
-        self.stage(Change::AlterDatabase { name, patch }, Location::caller())
+        self.stage(Change::AlterDatabase { name, patch: patch.clone() }, Location::caller())
     }
 
     /// Creates an empty table.
@@ -504,10 +506,10 @@ impl Transaction {
         &mut self,
         name: impl ToTableName,
         column: &str,
-        to: DataType,
+        to: &DataType,
     ) -> Result<(), WriteError> {
         let column = column.to_owned();
-        self.alter_table(name, [SchemaChange::WidenColumn { name: column, to }])
+        self.alter_table(name, [SchemaChange::WidenColumn { name: column, to: to.clone() }])
     }
 
     /// Changes a table's comment or properties.
@@ -519,10 +521,10 @@ impl Transaction {
     pub fn set_properties(
         &mut self,
         name: impl ToTableName,
-        patch: PropertyPatch,
+        patch: &PropertyPatch,
     ) -> Result<(), WriteError> {
         let name = name.to_table_name()?.into_owned();
-        self.stage(Change::AlterDetails { name, patch }, Location::caller())
+        self.stage(Change::AlterDetails { name, patch: patch.clone() }, Location::caller())
     }
 
     // ---- the past -------------------------------------------------------------------------

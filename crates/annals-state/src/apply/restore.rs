@@ -1,0 +1,162 @@
+//! Puts older states back: of one table, or of the whole store.
+
+use std::sync::Arc;
+
+use im::OrdMap;
+use im::ordmap::DiffItem;
+
+use super::{Applied, Place};
+use crate::catalog::{Catalog, Database};
+use crate::commit::{Metrics, OperationKind, Target};
+use crate::error::CatalogError;
+use crate::name::TableName;
+use crate::table::{ChunkEntry, Stamps, TableVersion};
+use crate::version::{Version, VersionId};
+
+type ChunkMap = OrdMap<u64, ChunkEntry>;
+
+impl Catalog {
+    pub(super) fn restore_table(
+        &mut self,
+        name: &TableName,
+        source: &TableVersion,
+        from: VersionId,
+        place: &Place,
+    ) -> Result<Applied, CatalogError> {
+        let kind = OperationKind::RestoreTable { from };
+        match self.table(name) {
+            Some(current) if current.id == source.id => {
+                let mut next = TableVersion::clone(current);
+                let metrics = moved_between(&current.state.chunks, &source.state.chunks);
+                next.marks = next.marks.max(source.marks);
+                next.state = Arc::clone(&source.state);
+                next.stamps.restore = place.at;
+                Ok(self.put(name, next, kind, metrics, Vec::new(), place))
+            }
+            Some(_) => Err(CatalogError::OtherTable { table: name.clone(), at: from }),
+            None => {
+                self.require_database(&name.database())?;
+                if let Some(now) = self.departure(source.id).and_then(|d| d.renamed_to.clone()) {
+                    return Err(CatalogError::Renamed { table: name.clone(), now });
+                }
+                let next = self.bring_back(name, source, place);
+                let target =
+                    Target::Table { name: name.clone(), id: next.id, ordinal: next.ordinal };
+                let metrics = moved_between(&OrdMap::new(), &source.state.chunks);
+                self.tables.insert(name.clone(), Arc::new(next));
+                self.count_tables(&name.database(), 1, place);
+                Ok(Applied { kind, target, metrics, discarded: Vec::new() })
+            }
+        }
+    }
+
+    /// A table that had left, with the state of `source` and numbers that go on where they ended.
+    fn bring_back(
+        &mut self,
+        name: &TableName,
+        source: &TableVersion,
+        place: &Place,
+    ) -> TableVersion {
+        let mut next = source.clone();
+        match self.returned(source.id) {
+            Some(departure) => {
+                next.ordinal = departure.ordinal;
+                next.marks = departure.marks.max(source.marks);
+                next.lives = departure.lives;
+            }
+            None => next.end_life(place.at),
+        }
+        next.ordinal += 1;
+        next.since = place.at;
+        next.stamps = Stamps { restore: place.at, ..Stamps::default() };
+        next.begin_life(name.clone(), place);
+        next
+    }
+
+    pub(super) fn restore_store(&mut self, source: &Version, place: &Place) -> Applied {
+        let mut metrics = Metrics::default();
+        let (mut leave, mut change) = (Vec::new(), Vec::new());
+        let old = source.catalog();
+        for item in self.tables.diff(&old.tables) {
+            match item {
+                DiffItem::Add(name, table) => {
+                    change.push((name.clone(), Arc::clone(table)));
+                }
+                DiffItem::Remove(name, _) => leave.push(name.clone()),
+                DiffItem::Update { old: (name, now), new: (_, then) } => {
+                    if now.id != then.id {
+                        leave.push(name.clone());
+                    }
+                    if now.id != then.id || !Arc::ptr_eq(&now.state, &then.state) {
+                        change.push((name.clone(), Arc::clone(then)));
+                    }
+                }
+            }
+        }
+        for name in &leave {
+            let dropped = self.drop_table(name, place);
+            metrics += dropped.expect("the name came from this catalog").metrics;
+        }
+        for (name, then) in change {
+            let next = match self.table(&name) {
+                Some(now) => {
+                    metrics += moved_between(&now.state.chunks, &then.state.chunks);
+                    let mut next = TableVersion::clone(now);
+                    next.begin_change(place);
+                    next.marks = next.marks.max(then.marks);
+                    next.stamps.restore = place.at;
+                    next.state = Arc::clone(&then.state);
+                    next
+                }
+                None => {
+                    metrics += moved_between(&OrdMap::new(), &then.state.chunks);
+                    self.bring_back(&name, &then, place)
+                }
+            };
+            self.tables.insert(name, Arc::new(next));
+        }
+        if self.databases != old.databases {
+            self.databases_changed = place.at;
+            let restored = old.databases.iter().map(|(name, database)| {
+                let mut database = Database::clone(database);
+                database.tables_changed = place.at;
+                (name.clone(), Arc::new(database))
+            });
+            self.databases = restored.collect();
+        }
+        Applied {
+            kind: OperationKind::RestoreStore { from: source.id() },
+            target: Target::Store,
+            metrics,
+            discarded: Vec::new(),
+        }
+    }
+}
+
+/// What came and went between two states of a table, by identity. O(chunks not shared).
+fn moved_between(before: &ChunkMap, after: &ChunkMap) -> Metrics {
+    let mut metrics = Metrics::default();
+    let mut came = |entry: &ChunkEntry| {
+        metrics.rows_added += entry.live_rows();
+        metrics.bytes_added += entry.chunk.bytes();
+        metrics.chunks_added += 1;
+    };
+    let mut gone = Metrics::default();
+    let mut went = |entry: &ChunkEntry| {
+        gone.rows_removed += entry.live_rows();
+        gone.bytes_removed += entry.chunk.bytes();
+        gone.chunks_removed += 1;
+    };
+    for item in before.diff(after) {
+        match item {
+            DiffItem::Add(_, entry) => came(entry),
+            DiffItem::Remove(_, entry) => went(entry),
+            DiffItem::Update { old: (_, old), new: (_, new) } => {
+                went(old);
+                came(new);
+            }
+        }
+    }
+    metrics += gone;
+    metrics
+}
