@@ -23,7 +23,7 @@ use crate::table::{
     Details, HighWater, Life, Properties, Stamps, TableId, TableKind, TableState, TableVersion,
 };
 use crate::version::VersionId;
-use crate::write_set::{Change, NewRows, PropertyPatch, Removal, SchemaChange, Staged, WriteSet};
+use crate::write_set::{Change, Footprints, NewRows, PropertyPatch, Removal, SchemaChange, Staged};
 
 /// Where changes are applied: the version that they make, and how far the base has moved.
 #[derive(Clone, Debug)]
@@ -43,13 +43,13 @@ impl Place {
 
     /// On top of `head`, which other commits made since the transaction began at `base`.
     pub fn on_head(
-        writes: &WriteSet,
+        footprints: &Footprints,
         base: VersionId,
         head: &Catalog,
         at: VersionId,
         oldest_retained: VersionId,
     ) -> Self {
-        let moved = writes.footprints.iter().filter_map(|(name, footprint)| {
+        let moved = footprints.tables.iter().filter_map(|(name, footprint)| {
             let (before, now) = (footprint.base.as_ref()?, head.table(name)?);
             let differs = before.id == now.id && before.marks != now.marks;
             differs.then_some((now.id, (before.marks, now.marks)))
@@ -240,7 +240,10 @@ impl Catalog {
                 next.stamps.property = place.at;
             }
         }
-        if schema != old.schema || *content.kind != old.kind || *details != *old.details {
+        if !TableSchema::same(&schema, &old.schema)
+            || *content.kind != old.kind
+            || *details != *old.details
+        {
             next.stamps.schema = place.at;
         }
         next.stamps.overwrite = place.at;
@@ -248,6 +251,9 @@ impl Catalog {
 
         let discarded = discarded_by(&current, place);
         let mut state = TableState::empty(content.kind.clone(), schema, details);
+        if Arc::ptr_eq(&state.schema, &old.schema) && old.layouts.len() == 1 {
+            state.layouts = Arc::clone(&old.layouts);
+        }
         let mut metrics = add_rows(&mut state, &mut next.marks, current.id, content.rows, place);
         metrics += removed_with(old);
         next.state = Arc::new(state);

@@ -32,7 +32,7 @@ pub struct Commit {
     /// The name of the thread that committed, if it has one.
     pub thread: Option<Arc<str>>,
     /// What was done, in order.
-    pub operations: Arc<[Operation]>,
+    pub operations: Arc<[Arc<Operation>]>,
     /// What the caller added.
     pub info: CommitInfo,
 }

@@ -47,7 +47,7 @@ use crate::pruning::can_match;
 use crate::schema::is_readable_as;
 use crate::table::{TableState, TableVersion};
 use crate::version::VersionId;
-use crate::write_set::{Change, Footprint, Kinds, ReadSet, RowReads, WriteSet};
+use crate::write_set::{Change, Footprint, Footprints, Kinds, ReadSet, RowReads};
 
 /// Why a transaction cannot stand on top of what was committed since it began. Data, not only a
 /// message.
@@ -221,8 +221,8 @@ impl std::error::Error for Conflict {}
 /// What is asked of [`check`].
 #[derive(Clone, Copy, Debug)]
 pub struct Check<'a> {
-    /// What the transaction changes.
-    pub writes: &'a WriteSet,
+    /// What the transaction changes, in sum; not empty.
+    pub writes: &'a Footprints,
     /// What it read.
     pub reads: &'a ReadSet,
     /// What it is protected from.
@@ -254,7 +254,7 @@ impl Refusal {
 ///
 /// The first [`Conflict`] found. Its `winning_commit` is for the caller to fill in.
 pub fn check(ask: Check<'_>, head: &Catalog) -> Result<(), Box<Conflict>> {
-    if ask.base == ask.head || ask.writes.is_empty() {
+    if ask.base == ask.head {
         return Ok(());
     }
     let refuse = |subject: Subject, refusal: Refusal| {
@@ -266,7 +266,7 @@ pub fn check(ask: Check<'_>, head: &Catalog) -> Result<(), Box<Conflict>> {
         return Err(refuse(Subject::Store, Refusal::new(rule, ask.head)));
     }
     let blind = ask.reads.is_empty();
-    for (name, footprint) in &ask.writes.footprints {
+    for (name, footprint) in &ask.writes.tables {
         check_writes(name, footprint, blind, ask, head)
             .map_err(|refusal| refuse(Subject::Table(name.clone()), refusal))?;
     }

@@ -126,6 +126,11 @@ impl TableSchema {
         Self::index(self.columns.into_vec(), metadata)
     }
 
+    /// Whether both are the same columns: at once where both are one value, as they mostly are.
+    pub fn same(a: &Arc<Self>, b: &Arc<Self>) -> bool {
+        Arc::ptr_eq(a, b) || a == b
+    }
+
     /// The columns, in order.
     pub fn columns(&self) -> &[Column] {
         &self.columns

@@ -37,12 +37,27 @@ pub struct Timeline {
 /// What may stay of the past. The newest version and tagged ones always do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
-    /// How many untagged versions stay, the newest one included; at least 1.
+    /// How many untagged versions stay, the newest one included; at least 1. Up to a sixteenth
+    /// more, 64 at most, may wait to be expired together.
     pub versions_max: usize,
     /// How many logical bytes may be held by untagged versions other than the newest alone.
     pub historical_bytes_max: u64,
-    /// How many commit records stay.
+    /// How many commit records stay, with the same allowance.
     pub records_max: usize,
+}
+
+impl Retention {
+    /// Whether so much is past its time that expiring it is worth the work.
+    ///
+    /// A few versions more than `versions_max` may stay, a sixteenth or 64, so that they can be
+    /// expired many at a time; never fewer. Bytes are due at once.
+    pub fn is_due(&self, timeline: &Timeline) -> bool {
+        let slack = (self.versions_max / 16).min(64);
+        let records = (self.records_max / 16).min(64);
+        timeline.window.len() > self.versions_max.max(1) + slack
+            || timeline.historical_bytes > self.historical_bytes_max
+            || timeline.records.len() > self.records_max + records
+    }
 }
 
 impl Default for Retention {
@@ -366,8 +381,8 @@ impl Timeline {
             let table = version.catalog().table(&life.name);
             table.filter(|table| table.id() == id).cloned()
         };
-        let newest = self.newest().id();
-        let end = life.until.map_or(newest.0 + 1, |until| until.0.min(newest.0 + 1));
+        let after = self.newest().id().0.saturating_add(1);
+        let end = life.until.map_or(after, |until| until.0.min(after));
         let from = life.from.max(self.first);
         let count = usize::try_from(end.saturating_sub(from.0)).unwrap_or(usize::MAX);
         let version = |index: usize| self.at_version(VersionId(from.0 + index as u64)).ok();

@@ -7,11 +7,11 @@
 //! Numbers that a change mints (column ids, sequences) are provisional: they continue from the
 //! base's high-water marks, and [`apply`](crate::apply) shifts them when the base has moved on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow_schema::{DataType, FieldRef};
-use im::{OrdMap, Vector};
+use im::Vector;
 use roaring::RoaringBitmap;
 
 use crate::catalog::{Catalog, Database};
@@ -301,16 +301,22 @@ pub struct Staged {
     pub location: SourceLocation,
 }
 
-/// All changes of a transaction, and what the conflict check needs to know of them.
+/// All changes of a transaction, in order.
 #[derive(Clone, Debug, Default)]
 pub struct WriteSet {
-    pub(crate) changes: Vector<Arc<Staged>>,
-    pub(crate) footprints: OrdMap<TableName, Footprint>,
+    changes: Vector<Arc<Staged>>,
+}
+
+/// What a transaction does to each name, in sum: derived from its changes when others committed
+/// in between, and not before.
+#[derive(Debug, Default)]
+pub struct Footprints {
+    pub(crate) tables: BTreeMap<TableName, Footprint>,
     pub(crate) replaces_store: bool,
 }
 
 /// What a transaction does to one name, as the conflict check sees it.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Footprint {
     /// What the name stood for at the base.
     pub(crate) base: Option<Arc<TableVersion>>,
@@ -362,16 +368,25 @@ impl WriteSet {
         self.changes.iter()
     }
 
-    /// Adds a change that was applied without error to the draft on top of `base`.
-    pub fn push(&mut self, base: &Catalog, staged: Arc<Staged>) {
-        self.note(base, &staged.change);
+    /// Adds a change that was applied without error to the draft.
+    pub fn push(&mut self, staged: Arc<Staged>) {
         self.changes.push_back(staged);
     }
 
+    /// What the changes come to for each name, on top of `base`. O(changes).
+    pub fn footprints(&self, base: &Catalog) -> Footprints {
+        let mut footprints = Footprints::default();
+        for staged in &self.changes {
+            footprints.note(base, &staged.change);
+        }
+        footprints
+    }
+}
+
+impl Footprints {
     fn footprint(&mut self, base: &Catalog, name: &TableName) -> &mut Footprint {
-        self.footprints
-            .entry(name.clone())
-            .or_insert_with(|| Footprint::of(base.table(name).cloned()))
+        let base = || Footprint::of(base.table(name).cloned());
+        self.tables.entry(name.clone()).or_insert_with(base)
     }
 
     fn note(&mut self, base: &Catalog, change: &Change) {
@@ -388,7 +403,7 @@ impl WriteSet {
                 footprint.kinds.add(Kinds::OVERWRITE);
                 let same = footprint.base.as_ref().is_some_and(|table| {
                     let state = table.state();
-                    *schema == state.schema
+                    TableSchema::same(schema, &state.schema)
                         && *partition_by == state.details.partition_by
                         && *kind == state.kind
                 });
@@ -476,8 +491,8 @@ impl Footprint {
 /// What a transaction read. Own writes read back do no harm here: they are not in the base.
 #[derive(Clone, Debug, Default)]
 pub struct ReadSet {
-    pub(crate) tables: std::collections::BTreeMap<TableName, TableReads>,
-    pub(crate) databases: std::collections::BTreeMap<DatabaseName, Option<Arc<Database>>>,
+    pub(crate) tables: BTreeMap<TableName, TableReads>,
+    pub(crate) databases: BTreeMap<DatabaseName, Option<Arc<Database>>>,
     pub(crate) all_databases: bool,
 }
 

@@ -26,8 +26,8 @@ use crate::transaction::{Assertion, Draft};
 /// How many candidates an assertion is checked against before the transaction gives way.
 const CANDIDATES_MAX: u32 = 16;
 
-/// How many versions one commit expires at most, so that none pays for a change of policy alone.
-const EXPIRED_PER_COMMIT_MAX: usize = 16;
+/// How many versions one commit expires at most, so that none pays for a backlog alone.
+const EXPIRED_PER_COMMIT_MAX: usize = 128;
 
 /// A transaction that asks to be committed.
 pub(crate) struct Request<'a> {
@@ -160,7 +160,10 @@ impl Publish for MutexGuard<'_, Section> {
         let commit = Arc::clone(candidate.commit().expect("a candidate has its record"));
         let mut timeline = self.tip.timeline.clone();
         timeline.push(candidate);
-        let expired = timeline.expire(&self.retention, EXPIRED_PER_COMMIT_MAX);
+        let expired = match self.retention.is_due(&timeline) {
+            true => timeline.expire(&self.retention, EXPIRED_PER_COMMIT_MAX),
+            false => Vec::new(),
+        };
         let head = Arc::new(Head::new(timeline));
         let tip = std::mem::replace(&mut self.tip, Arc::clone(&head));
         let superseded = published.publish(head);
@@ -210,9 +213,9 @@ fn carry_over(
     tip: &Head,
     request: &Request<'_>,
     at: VersionId,
-) -> Result<(Catalog, Vector<annals_state::commit::Operation>), CommitError> {
+) -> Result<(Catalog, Vector<Arc<annals_state::commit::Operation>>), CommitError> {
     let (base, head) = (request.base.id(), tip.version.id());
-    let writes = &request.draft.writes;
+    let writes = &request.draft.writes.footprints(request.base.catalog());
     let ask = Check { writes, reads: request.reads, isolation: request.isolation, base, head };
     let refuse = |mut conflict: Box<Conflict>| {
         conflict.winning_commit = tip.timeline.record(conflict.winner).cloned();
@@ -224,39 +227,48 @@ fn carry_over(
     let oldest = tip.timeline.oldest_reachable();
     let place = Place::on_head(writes, base, &catalog, at, oldest);
     let mut operations = Vector::new();
-    for staged in writes.changes() {
+    for staged in request.draft.writes.changes() {
         let operation = catalog.apply(staged, &place).map_err(|error| {
             let rule = Rule::NoLongerApplies { error: Box::new(error) };
             refuse(Box::new(Conflict::new(Subject::of(&staged.change), rule, base, head)))
         })?;
-        operations.push_back(operation);
+        operations.push_back(Arc::new(operation));
     }
     Ok((catalog, operations))
 }
 
 fn applied_before(tip: &Head, request: &Request<'_>) -> Result<Option<Outcome>, CommitError> {
-    let Some((application, asked)) = &request.info.application else { return Ok(None) };
-    match tip.version.catalog().applied(application) {
-        Some((newest, version)) if *asked == newest => {
-            Ok(Some(Outcome::AppliedBefore(version, tip.timeline.record(version).cloned())))
-        }
-        Some((newest, version)) if *asked < newest => {
-            let is_it = |commit: &&Arc<Commit>| {
-                commit.info.application.as_ref() == Some(&(Arc::clone(application), *asked))
-            };
-            match tip.timeline.records().iter().rev().find(is_it) {
-                Some(commit) => {
-                    Ok(Some(Outcome::AppliedBefore(commit.version, Some(Arc::clone(commit)))))
-                }
-                None => Err(CommitError::StaleSequence {
-                    application: Arc::clone(application),
-                    asked: *asked,
-                    newest,
-                    version,
-                }),
-            }
-        }
-        _ => Ok(None),
+    match &request.info.application {
+        Some(application) => application_before(tip, application),
+        None => Ok(None),
+    }
+}
+
+/// What an application's write of this sequence came to, if it was applied before.
+pub(crate) fn application_before(
+    head: &Head,
+    sought: &(Arc<str>, u64),
+) -> Result<Option<Outcome>, CommitError> {
+    let (application, asked) = sought;
+    let Some((newest, version)) = head.version.catalog().applied(application) else {
+        return Ok(None);
+    };
+    if *asked > newest {
+        return Ok(None);
+    }
+    if *asked == newest {
+        let commit = head.timeline.record(version).cloned();
+        return Ok(Some(Outcome::AppliedBefore(version, commit)));
+    }
+    let is_it = |commit: &&Arc<Commit>| commit.info.application.as_ref() == Some(sought);
+    match head.timeline.records().iter().rev().find(is_it) {
+        Some(commit) => Ok(Some(Outcome::AppliedBefore(commit.version, Some(Arc::clone(commit))))),
+        None => Err(CommitError::StaleSequence {
+            application: Arc::clone(application),
+            asked: *asked,
+            newest,
+            version,
+        }),
     }
 }
 

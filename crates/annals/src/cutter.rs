@@ -150,12 +150,12 @@ impl Cutter {
         self.size.rows_max.min(usize::try_from(by_bytes).unwrap_or(usize::MAX)).max(1)
     }
 
-    fn close(&mut self, pending: Pending) -> Result<(), ArrowError> {
-        let rows = match pending.batches.as_slice() {
-            [] => return Ok(()),
-            [one] => one.clone(),
-            many => concat_batches(many[0].schema_ref(), many)?,
+    fn close(&mut self, mut pending: Pending) -> Result<(), ArrowError> {
+        let rows = match pending.batches.len() {
+            0 | 1 => pending.batches.pop(),
+            _ => Some(concat_batches(pending.batches[0].schema_ref(), &pending.batches)?),
         };
+        let Some(rows) = rows else { return Ok(()) };
         let rows_max = self.rows_max(rows.num_rows(), pending.bytes);
         drop(pending);
         if rows.num_rows() <= rows_max {

@@ -78,6 +78,8 @@ pub enum SaveOutcome {
     ReplacedWhere,
     /// Nothing: it was there, and the mode is `ignore`.
     Skipped,
+    /// Nothing: the write is idempotent and was applied before.
+    AppliedBefore,
 }
 
 /// What a save came to.
@@ -110,7 +112,14 @@ impl Saved {
         self.committed.as_ref()
     }
 
+    pub(crate) fn before(committed: Committed) -> Self {
+        Self { outcome: SaveOutcome::AppliedBefore, rows: 0, committed: Some(committed) }
+    }
+
     pub(crate) fn with(mut self, committed: Committed) -> Self {
+        if committed.was_applied_before() {
+            return Self::before(committed);
+        }
         self.committed = Some(committed);
         self
     }
@@ -156,21 +165,34 @@ impl<'a> Save<'a> {
                 };
                 return Err(CatalogError::TableExists { table: self.name.clone(), kind }.into());
             }
+            // Only a save of the whole name puts a table in the place of a view.
+            (Decision::Replace, Some(table))
+                if table.state().is_view()
+                    && (self.options.must_exist || self.options.replace_where.is_some()) =>
+            {
+                return Err(CatalogError::IsView { table: self.name.clone() }.into());
+            }
+            (Decision::Replace, Some(table))
+                if table.state().is_view() && self.options.must_exist =>
+            {
+                return Err(CatalogError::IsView { table: self.name.clone() }.into());
+            }
             (Decision::Replace, Some(table)) => {
                 if self.options.fail_if_changed {
                     tx.depends_on(&self.name);
                 }
                 match self.options.replace_where.clone() {
-                    Some(predicate) if !table.state().is_view() => {
+                    Some(predicate) => {
                         (self.replace_where(tx, &table, predicate)?, SaveOutcome::ReplacedWhere)
                     }
-                    _ => (self.replace(tx, &table)?, SaveOutcome::Overwritten),
+                    None => (self.replace(tx, &table)?, SaveOutcome::Overwritten),
                 }
             }
             (Decision::Append, Some(table)) => (self.append(tx, &table)?, SaveOutcome::Appended),
             (Decision::Create | Decision::Replace | Decision::Append, _) => {
+                let change = self.create(tx)?;
                 tx.provide_database(&self.name.database(), self.location)?;
-                (self.create(tx)?, SaveOutcome::Created)
+                (change, SaveOutcome::Created)
             }
         };
         let rows = match &change {
@@ -392,7 +414,7 @@ impl<'a> Save<'a> {
     ) -> Result<NewRows, WriteError> {
         let layout = fit.schema();
         if let Some(arranged) = &self.arranged
-            && arranged.layout == *layout
+            && TableSchema::same(&arranged.layout, layout)
             && arranged.partition_by == *partition_by
         {
             return Ok(NewRows {

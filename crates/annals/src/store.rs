@@ -6,13 +6,14 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
+use annals_state::commit::CommitInfo;
 use annals_state::name::{ToDatabaseName, ToTableName};
 use annals_state::timeline::{At, Retention, Timeline};
 use annals_state::write_set::{PropertyPatch, SchemaChange};
 use annals_state::{TableName, Version, VersionId};
 use arrow_schema::{DataType, FieldRef};
 
-use crate::committer::Committer;
+use crate::committer::{Committer, Outcome, application_before};
 use crate::definition::{NewDatabase, NewTable, NewView};
 use crate::error::{CommitError, ReadError, Remedy, TagError, TravelError, WriteError};
 use crate::history::History;
@@ -310,6 +311,20 @@ impl Store {
             WriteError::Commit(_) => Remedy::Change,
             error => error.remedy(),
         })
+    }
+
+    /// What an idempotent write came to, if it was applied before.
+    pub(crate) fn applied_before(
+        &self,
+        info: &CommitInfo,
+    ) -> Result<Option<Committed>, CommitError> {
+        let Some(sought) = &info.application else { return Ok(None) };
+        match application_before(&self.shared.published.head(), sought)? {
+            Some(Outcome::AppliedBefore(version, commit)) => {
+                Ok(Some(Committed::before(version, commit)))
+            }
+            _ => Ok(None),
+        }
     }
 
     fn retrying<T, E: From<CommitError>>(

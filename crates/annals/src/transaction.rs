@@ -44,7 +44,7 @@ pub struct Transaction {
 pub(crate) struct Draft {
     pub(crate) catalog: Catalog,
     pub(crate) writes: WriteSet,
-    pub(crate) operations: Vector<Operation>,
+    pub(crate) operations: Vector<Arc<Operation>>,
 }
 
 /// A state of a transaction's changes to go back to. Costs O(1).
@@ -80,6 +80,11 @@ pub struct Committed {
 }
 
 impl Committed {
+    /// What an idempotent write finds that was applied before.
+    pub(crate) fn before(version: VersionId, commit: Option<Arc<Commit>>) -> Self {
+        Self { version, commit, applied_before: true, retries: 0 }
+    }
+
     /// The version that the commit made; where it made none, the one that it saw.
     pub fn version(&self) -> VersionId {
         self.version
@@ -162,6 +167,15 @@ impl Transaction {
     pub fn idempotent(&mut self, application: &str, sequence: u64) -> &mut Self {
         self.info.application = Some((application.into(), sequence));
         self
+    }
+
+    /// The version in which the sequence given to [`idempotent`](Self::idempotent), or a later one
+    /// of that application, was applied before this transaction began. A closure that would fail
+    /// when it is run again, because it creates a table say, asks this first.
+    pub fn applied_in(&self) -> Option<VersionId> {
+        let (application, asked) = self.info.application.as_ref()?;
+        let (newest, version) = self.base.catalog().applied(application)?;
+        (*asked <= newest).then_some(version)
     }
 
     pub(crate) fn set_info(&mut self, info: CommitInfo) {
@@ -368,8 +382,9 @@ impl Transaction {
         if new.if_not_exists && self.draft.catalog.table(&name).is_some() {
             return Ok(());
         }
-        self.provide_database(&name.database(), Location::caller())?;
+        let database = name.database();
         let change = new.into_change(name)?;
+        self.provide_database(&database, Location::caller())?;
         self.stage(change, Location::caller())
     }
 
@@ -396,8 +411,10 @@ impl Transaction {
                 new.into_replacement(name, &state)?
             }
             _ => {
-                self.provide_database(&name.database(), Location::caller())?;
-                new.into_change(name)?
+                let database = name.database();
+                let change = new.into_change(name)?;
+                self.provide_database(&database, Location::caller())?;
+                change
             }
         };
         self.stage(change, Location::caller())
@@ -683,14 +700,20 @@ impl Transaction {
         location: &'static Location<'static>,
     ) -> Result<(), WriteError> {
         let staged = Arc::new(Staged { change, location: location.into() });
-        let oldest = self.base.id();
+        let oldest = match &staged.change {
+            // These trim what is remembered of a table's former names.
+            Change::Rename { .. } | Change::RestoreTable { .. } | Change::RestoreStore { .. } => {
+                self.shared.published.head().timeline.oldest_reachable()
+            }
+            _ => VersionId::ZERO,
+        };
         let place = Place::on_base(self.base.id(), self.provisional(), oldest);
         // The clone shares everything; a change that fails half-way leaves the draft as it was.
         let mut catalog = self.draft.catalog.clone();
         let operation = catalog.apply(&staged, &place)?;
         self.draft.catalog = catalog;
-        self.draft.operations.push_back(operation);
-        self.draft.writes.push(self.base.catalog(), staged);
+        self.draft.operations.push_back(Arc::new(operation));
+        self.draft.writes.push(staged);
         Ok(())
     }
 

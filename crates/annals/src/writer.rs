@@ -261,13 +261,27 @@ impl<'a> Writer<'a> {
                     let saved = save.stage(&mut tx)?;
                     Ok(saved.with(tx.commit_at(location)?))
                 }
-                None => store
-                    .autocommit(location, |tx| {
-                        tx.set_info(info.clone());
-                        save.stage(tx)
-                    })
-                    .map(|(saved, committed)| saved.with(committed)),
+                None => save_alone(store, &mut save, &info),
             },
         }
+    }
+}
+
+/// Saves as a commit of its own, decided anew as often as others come first.
+fn save_alone(store: &Store, save: &mut Save<'_>, info: &CommitInfo) -> Result<Saved, WriteError> {
+    if let Some(done) = store.applied_before(info)? {
+        return Ok(Saved::before(done));
+    }
+    let result = store.autocommit(save.location, |tx| {
+        tx.set_info(info.clone());
+        save.stage(tx)
+    });
+    match result {
+        Ok((saved, committed)) => Ok(saved.with(committed)),
+        // A twin of this write may have come first, and be what stands in the way.
+        Err(error) => match store.applied_before(info) {
+            Ok(Some(done)) => Ok(Saved::before(done)),
+            _ => Err(error),
+        },
     }
 }

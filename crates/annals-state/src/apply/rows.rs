@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Place;
 use crate::commit::Metrics;
+use crate::schema::TableSchema;
 use crate::table::{ChunkEntry, Deletions, HighWater, TableId, TableState};
 use crate::write_set::{NewRows, Removal};
 
@@ -19,7 +20,7 @@ pub(super) fn add_rows(
         return metrics;
     }
     let mut layout = place.layout(id, &rows.layout);
-    if layout == state.schema {
+    if TableSchema::same(&layout, &state.schema) {
         // One `Arc` for equal schemas: scans tell by the pointer that nothing needs adapting.
         layout = Arc::clone(&state.schema);
     }

@@ -52,6 +52,13 @@ pub fn for_replaced_table(
     nullability: Nullability,
     next: &mut ColumnId,
 ) -> Result<Arc<TableSchema>, SchemaError> {
+    let now = current.arrow();
+    if incoming.fields().len() == now.fields().len()
+        && incoming.metadata() == now.metadata()
+        && incoming.fields().iter().zip(now.fields()).all(|(new, old)| nullability.of(new) == *old)
+    {
+        return Ok(Arc::clone(current));
+    }
     let mut free = (*next).max(mint::first_free(current)?);
     let mut columns = Vec::with_capacity(incoming.fields().len());
     for field in incoming.fields() {
@@ -64,9 +71,6 @@ pub fn for_replaced_table(
     // Two incoming columns of one name would have one id: the names are the better message.
     refuse_duplicates(incoming.fields())?;
     let schema = TableSchema::new(columns)?.with_metadata(incoming.metadata().clone());
-    if schema == **current {
-        return Ok(Arc::clone(current));
-    }
     *next = free;
     Ok(Arc::new(schema))
 }

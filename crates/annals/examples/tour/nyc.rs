@@ -1,0 +1,75 @@
+//! The real input: all flights that left New York City's airports in 2013, with their weather,
+//! planes, airports and airlines, as Parquet files that come with the source.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use annals::{Snapshot, Source, Table, col};
+use arrow_array::RecordBatch;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+
+use crate::Result;
+
+/// The tables and how many rows each has.
+pub(crate) const TABLES: [(&str, u64); 5] = [
+    ("airlines", 16),
+    ("airports", 1_458),
+    ("planes", 3_322),
+    ("weather", 26_115),
+    ("flights", FLIGHTS),
+];
+
+pub(crate) const FLIGHTS: u64 = 336_776;
+
+/// Larger than the readers' usual batches: fewer of them have to be joined into a chunk.
+const BATCH_ROWS: usize = 1 << 16;
+
+/// The rows of one of the [`TABLES`].
+pub(crate) fn open(table: &str) -> Result<ParquetRecordBatchReader> {
+    let path = directory()?.join(format!("{table}.parquet"));
+    let complain = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let file = File::open(&path).map_err(|error| complain(&error))?;
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file);
+    let reader = reader.and_then(|reader| reader.with_batch_size(BATCH_ROWS).build());
+    Ok(reader.map_err(|error| complain(&error))?)
+}
+
+fn directory() -> Result<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/nycflights13");
+    if !directory.is_dir() {
+        let directory = directory.display();
+        return Err(format!(
+            "the flights are not there: {directory} is missing; run the tour in a whole checkout of \
+             the repository, or give it files of your own (see --help)"
+        )
+        .into());
+    }
+    Ok(directory.canonicalize().unwrap_or(directory))
+}
+
+/// A source without rows, for an overwrite that only removes some.
+pub(crate) fn no_rows(like: &Table) -> Source<'static> {
+    Source::new(like.schema(), [])
+}
+
+/// How many flights of `carrier` there are.
+pub(crate) fn flights_of(carrier: &str, store: &Snapshot) -> Result<u64> {
+    Ok(store.table("flights")?.scan().filter(col("carrier").eq(carrier)).count()?)
+}
+
+/// How many rows the batches have, counted one batch after the other.
+pub(crate) fn rows_in(batches: &[RecordBatch]) -> u64 {
+    batches.iter().map(|batch| batch.num_rows() as u64).sum()
+}
+
+/// Ends the tour unless `found` is what it should be.
+pub(crate) fn expect<T: PartialEq + std::fmt::Debug>(
+    what: &str,
+    found: &T,
+    expected: &T,
+) -> Result {
+    if found == expected {
+        return Ok(());
+    }
+    Err(format!("{what}: {expected:?} expected, {found:?} found; this should not happen").into())
+}

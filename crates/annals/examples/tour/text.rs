@@ -1,0 +1,90 @@
+//! How numbers, sizes, times and single values look: for people, not for programs.
+
+use std::time::Duration;
+
+use annals::Timestamp;
+use arrow_array::{Array, ArrayRef};
+use arrow_cast::cast;
+use arrow_cast::display::{ArrayFormatter, FormatOptions};
+use arrow_schema::DataType;
+
+/// Digits in groups of three.
+pub(crate) fn count(number: impl TryInto<u64>) -> String {
+    let digits = number.try_into().unwrap_or(u64::MAX).to_string();
+    let mut grouped = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// As [`count`], and nothing for zero: an empty cell is easier to overlook.
+pub(crate) fn count_or_blank(number: u64) -> String {
+    if number == 0 { String::new() } else { count(number) }
+}
+
+/// A number of bytes with its unit.
+pub(crate) fn bytes(bytes: u64) -> String {
+    let (mut size, mut unit) = (bytes as f64, "B");
+    for larger in ["KiB", "MiB", "GiB", "TiB"] {
+        if size < 1024.0 {
+            break;
+        }
+        (size, unit) = (size / 1024.0, larger);
+    }
+    if unit == "B" { format!("{bytes} B") } else { format!("{size:.1} {unit}") }
+}
+
+/// A time span to three digits or so.
+pub(crate) fn duration(span: Duration) -> String {
+    let micros = span.as_secs_f64() * 1e6;
+    match micros {
+        _ if micros < 1e3 => format!("{micros:.0} µs"),
+        _ if micros < 1e4 => format!("{:.1} ms", micros / 1e3),
+        _ if micros < 1e6 => format!("{:.0} ms", micros / 1e3),
+        _ => format!("{:.1} s", micros / 1e6),
+    }
+}
+
+/// The time of day of a moment, to the millisecond, in UTC.
+pub(crate) fn time_of_day(moment: Timestamp) -> String {
+    let text = moment.to_string();
+    text.split_once('T').map_or(text.clone(), |(_, time)| time.chars().take(12).collect())
+}
+
+/// One value of a column, on one line and short; nothing for null.
+pub(crate) fn value(column: &ArrayRef, row: usize) -> String {
+    if column.is_null(row) {
+        return String::new();
+    }
+    // Names of time zones cannot be looked up here, and the moments are the same in any.
+    let column = match column.data_type() {
+        DataType::Timestamp(unit, Some(_)) => {
+            cast(column, &DataType::Timestamp(*unit, Some("+00:00".into())))
+        }
+        _ => Ok(ArrayRef::clone(column)),
+    };
+    let text = column.and_then(|column| {
+        let formatter = ArrayFormatter::try_new(&column, &FormatOptions::default())?;
+        formatter.value(row).try_to_string()
+    });
+    shortened(&printable(&text.unwrap_or_else(|error| error.to_string())), VALUE_CHARS_MAX)
+}
+
+const VALUE_CHARS_MAX: usize = 28;
+
+/// At most so many characters of a text.
+pub(crate) fn shortened(text: &str, chars_max: usize) -> String {
+    if text.chars().nth(chars_max).is_none() {
+        return text.to_owned();
+    }
+    text.chars().take(chars_max - 1).chain(['…']).collect()
+}
+
+/// A text without what could move the cursor or change the colours of a terminal.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|char| if char.is_control() { '·' } else { char }).collect()
+}
