@@ -242,7 +242,7 @@ impl Catalog {
         }
         if !TableSchema::same(&schema, &old.schema)
             || *content.kind != old.kind
-            || *details != *old.details
+            || details.partition_by != old.details.partition_by
         {
             next.stamps.schema = place.at;
         }
@@ -471,6 +471,7 @@ impl Departure {
             at,
             renamed_to: None,
             ordinal: table.ordinal,
+            since: table.since,
             marks: table.marks,
             lives: Arc::clone(&table.lives),
         }

@@ -52,13 +52,16 @@ pub(crate) struct Departure {
     pub(crate) at: VersionId,
     /// The new name if it was renamed; none if it was dropped.
     pub(crate) renamed_to: Option<TableName>,
+    /// The table's last ordinal, and the version that gave it.
     pub(crate) ordinal: u64,
+    pub(crate) since: VersionId,
     pub(crate) marks: HighWater,
     pub(crate) lives: Arc<[Life]>,
 }
 
 impl Catalog {
     /// The table of this name. One search by the folded name; nothing is allocated.
+    #[inline]
     pub fn table(&self, name: &TableName) -> Option<&Arc<TableVersion>> {
         self.tables.get(name)
     }

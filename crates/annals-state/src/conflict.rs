@@ -276,6 +276,19 @@ pub fn check(ask: Check<'_>, head: &Catalog) -> Result<(), Box<Conflict>> {
     Ok(())
 }
 
+/// The version that a change no longer applies because of, where `head` tells.
+pub fn winner_of(error: &CatalogError, head: &Catalog) -> Option<VersionId> {
+    match error {
+        CatalogError::NoDatabase { .. } => Some(head.databases_changed),
+        CatalogError::DatabaseExists { database } => Some(head.database(database)?.created),
+        CatalogError::DatabaseNotEmpty { database, .. } => {
+            Some(head.database(database)?.tables_changed)
+        }
+        CatalogError::TableExists { table, .. } => Some(head.table(table)?.since()),
+        _ => None,
+    }
+}
+
 /// What others did to the table since the base, as columns of the matrix.
 struct Theirs<'a> {
     now: &'a TableVersion,
@@ -542,7 +555,12 @@ fn check_reads(ask: Check<'_>, head: &Catalog) -> Result<(), (Subject, Refusal)>
                 now
             }
             (Some(base), other) => {
-                return Err(refuse(gone(base, other.map(|now| &**now), ask, head)));
+                let gone = gone(base, other.map(|now| &**now), ask, head);
+                // Only read, so it may be done without: begun again, the author sees that it left.
+                return Err(match gone.rule {
+                    Rule::Dropped => changed("a drop", gone.winner),
+                    _ => refuse(gone),
+                });
             }
         };
         let theirs = Theirs { now, base: ask.base };

@@ -276,8 +276,9 @@ impl TableDiff {
             metrics.chunks_removed += 1;
         }
         for (_, before, after) in &self.chunks_changed {
-            metrics.rows_removed += before.live_rows().saturating_sub(after.live_rows());
-            metrics.rows_added += after.live_rows().saturating_sub(before.live_rows());
+            let (came, went) = before.rows_moved_to(after);
+            metrics.rows_added += came;
+            metrics.rows_removed += went;
         }
         metrics
     }

@@ -29,13 +29,13 @@ pub const CATALOG: &str = "annals";
 const SEPARATOR: char = '\0';
 
 /// A database: Spark's namespace of tables.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DatabaseName(Folded);
 
 /// A table and the database it is in, such as `sales.orders`.
 ///
 /// Equality, order and hash see the folded form: `Sales.Orders` equals `sales.orders`.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TableName(Folded);
 
 impl DatabaseName {
@@ -188,6 +188,10 @@ fn parts(joined: &str) -> (&str, &str) {
 /// written one where the two differ.
 #[derive(Clone)]
 struct Folded {
+    /// The first bytes of the folded form, zeros behind its end: they decide most comparisons
+    /// without a look at the text. A part contains no zero and [`SEPARATOR`] is one, the least of
+    /// all bytes, so the zeros change no order.
+    lead: [u64; 2],
     text: Arc<str>,
     folded_bytes: u32,
 }
@@ -197,16 +201,20 @@ impl Folded {
         let folded = fold(written);
         // Two parts of at most NAME_BYTES_MAX each; folding grows a character at most threefold.
         let folded_bytes = u32::try_from(folded.len()).expect("parts are bounded");
+        let word = |from: usize| {
+            let mut word = [0; 8];
+            let rest = folded.as_bytes().get(from..).unwrap_or_default();
+            let taken = rest.len().min(word.len());
+            word[..taken].copy_from_slice(&rest[..taken]);
+            u64::from_be_bytes(word)
+        };
+        let lead = [word(0), word(8)];
         let text = if folded == written { folded.into() } else { (folded + written).into() };
-        Self { text, folded_bytes }
+        Self { lead, text, folded_bytes }
     }
 
     fn folded(&self) -> &str {
         &self.text[..self.folded_bytes as usize]
-    }
-
-    fn folded_bytes(&self) -> &[u8] {
-        &self.text.as_bytes()[..self.folded_bytes as usize]
     }
 
     fn written(&self) -> &str {
@@ -214,6 +222,43 @@ impl Folded {
             "" => &self.text,
             written => written,
         }
+    }
+
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        let text = self.text.as_bytes();
+        text.get(..self.folded_bytes as usize).unwrap_or(text)
+    }
+}
+
+impl PartialEq for Folded {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.lead == other.lead && self.bytes() == other.bytes()
+    }
+}
+
+impl Eq for Folded {}
+
+impl Ord for Folded {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        match self.lead.cmp(&other.lead) {
+            Ordering::Equal => self.bytes().cmp(other.bytes()),
+            decided => decided,
+        }
+    }
+}
+
+impl PartialOrd for Folded {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Hash for Folded {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.bytes().hash(state);
     }
 }
 
@@ -225,34 +270,8 @@ fn fold(text: &str) -> Cow<'_, str> {
     }
 }
 
-macro_rules! compared_folded {
+macro_rules! name {
     ($name:ident) => {
-        impl PartialEq for $name {
-            fn eq(&self, other: &Self) -> bool {
-                self.0.folded_bytes() == other.0.folded_bytes()
-            }
-        }
-
-        impl Eq for $name {}
-
-        impl Ord for $name {
-            fn cmp(&self, other: &Self) -> Ordering {
-                self.0.folded_bytes().cmp(other.0.folded_bytes())
-            }
-        }
-
-        impl PartialOrd for $name {
-            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-                Some(self.cmp(other))
-            }
-        }
-
-        impl Hash for $name {
-            fn hash<H: Hasher>(&self, state: &mut H) {
-                self.0.folded_bytes().hash(state);
-            }
-        }
-
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 write!(f, "{}({self})", stringify!($name))
@@ -269,8 +288,8 @@ macro_rules! compared_folded {
     };
 }
 
-compared_folded!(DatabaseName);
-compared_folded!(TableName);
+name!(DatabaseName);
+name!(TableName);
 
 impl fmt::Display for DatabaseName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

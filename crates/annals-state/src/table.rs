@@ -206,6 +206,7 @@ impl TableVersion {
     }
 
     /// What a reader can see.
+    #[inline]
     pub fn state(&self) -> &Arc<TableState> {
         &self.state
     }
@@ -262,6 +263,7 @@ impl TableState {
     }
 
     /// How many rows a scan returns. Exact, O(1).
+    #[inline]
     pub fn rows(&self) -> u64 {
         self.rows
     }
@@ -338,6 +340,14 @@ impl ChunkEntry {
     /// How many rows are still there.
     pub fn live_rows(&self) -> u64 {
         self.chunk.rows() as u64 - self.deleted.as_ref().map_or(0, |deleted| deleted.rows.len())
+    }
+
+    /// How many rows came and how many went from here to another state of the same chunk.
+    pub(crate) fn rows_moved_to(&self, after: &Self) -> (u64, u64) {
+        let none = RoaringBitmap::new();
+        let before = self.deletions().map_or(&none, Deletions::rows);
+        let after = after.deletions().map_or(&none, Deletions::rows);
+        (before.difference_len(after), after.difference_len(before))
     }
 
     /// Whether both are the same rows, by identity: never by comparing them.

@@ -88,6 +88,7 @@ impl Version {
     }
 
     /// The place in the order of commits.
+    #[inline]
     pub fn id(&self) -> VersionId {
         self.id
     }
@@ -98,6 +99,7 @@ impl Version {
     }
 
     /// The databases and tables.
+    #[inline]
     pub fn catalog(&self) -> &Catalog {
         &self.catalog
     }

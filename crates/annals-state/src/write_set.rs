@@ -104,6 +104,8 @@ pub enum Change {
         rows: NewRows,
         /// The rows that the change is about; new chunks that may hold some conflict with it.
         predicate: Option<Arc<Predicate>>,
+        /// Whether it conflicts with whatever else was done to the table, other rows included.
+        alone: bool,
         /// How the history names it.
         label: OperationKind,
     },
@@ -419,9 +421,12 @@ impl Footprints {
                 footprint.note_alterations(alterations);
                 footprint.note_patch(patch);
             }
-            Change::ChangeRows { name, removed, predicate, rows, .. } => {
+            Change::ChangeRows { name, removed, predicate, alone, rows, .. } => {
                 let footprint = self.footprint(base, name);
                 footprint.kinds.add(Kinds::OVERWRITE_WHERE);
+                if *alone {
+                    footprint.kinds.add(Kinds::OVERWRITE);
+                }
                 let base_chunks = footprint.base.as_ref().map_or(0, |t| t.marks.next_sequence);
                 let touched = removed.iter().map(|(sequence, _)| *sequence);
                 footprint.touched.extend(touched.filter(|sequence| *sequence < base_chunks));

@@ -21,6 +21,7 @@ impl<T> Cell<T> {
     ///
     /// `read` must be a few instructions: it runs under a guard, of which a thread has few, and
     /// which must not live across anything that may wait.
+    #[inline]
     pub(crate) fn read<R>(&self, read: impl FnOnce(&T) -> R) -> R {
         read(&self.current.load())
     }

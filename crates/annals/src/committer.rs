@@ -50,7 +50,6 @@ pub(crate) struct Committer {
 struct Section {
     /// The newest head that was sequenced. In memory it is the published one.
     tip: Arc<Head>,
-    retention: Retention,
 }
 
 /// What a commit came to.
@@ -61,8 +60,8 @@ pub(crate) enum Outcome {
 }
 
 impl Committer {
-    pub(crate) fn new(tip: Arc<Head>, retention: Retention) -> Self {
-        Self { section: Mutex::new(Section { tip, retention }) }
+    pub(crate) fn new(tip: Arc<Head>) -> Self {
+        Self { section: Mutex::new(Section { tip }) }
     }
 
     /// Makes the transaction the next version and publishes it, or says why not.
@@ -118,7 +117,10 @@ impl Committer {
     /// Says what [`commit`](Self::commit) would say of conflicts, without committing.
     pub(crate) fn would_conflict(&self, request: &Request<'_>) -> Result<(), CommitError> {
         let tip = Arc::clone(&self.enter().tip);
-        prepare(&tip, request).map(drop)
+        match applied_before(&tip, request)? {
+            Some(_) => Ok(()),
+            None => prepare(&tip, request).map(drop),
+        }
     }
 
     /// Publishes a changed timeline of the same version: tags, expiry.
@@ -129,19 +131,14 @@ impl Committer {
     ) -> Result<R, E> {
         let mut section = self.enter();
         let mut timeline = section.tip.timeline.clone();
-        let mut retention = section.retention;
+        let mut retention = section.tip.retention;
         let result = change(&mut timeline, &mut retention)?;
-        section.retention = retention;
-        let head = Arc::new(Head::new(timeline));
+        let head = Arc::new(Head::new(timeline, retention));
         section.tip = Arc::clone(&head);
         let superseded = published.publish(head);
         drop(section);
         drop(superseded);
         Ok(result)
-    }
-
-    pub(crate) fn retention(&self) -> Retention {
-        self.enter().retention
     }
 
     /// No user code runs inside, and the tip is replaced as a whole: a panic leaves it intact.
@@ -160,11 +157,12 @@ impl Publish for MutexGuard<'_, Section> {
         let commit = Arc::clone(candidate.commit().expect("a candidate has its record"));
         let mut timeline = self.tip.timeline.clone();
         timeline.push(candidate);
-        let expired = match self.retention.is_due(&timeline) {
-            true => timeline.expire(&self.retention, EXPIRED_PER_COMMIT_MAX),
+        let retention = self.tip.retention;
+        let expired = match retention.is_due(&timeline) {
+            true => timeline.expire(&retention, EXPIRED_PER_COMMIT_MAX),
             false => Vec::new(),
         };
-        let head = Arc::new(Head::new(timeline));
+        let head = Arc::new(Head::new(timeline, retention));
         let tip = std::mem::replace(&mut self.tip, Arc::clone(&head));
         let superseded = published.publish(head);
         drop(self);
@@ -229,8 +227,9 @@ fn carry_over(
     let mut operations = Vector::new();
     for staged in request.draft.writes.changes() {
         let operation = catalog.apply(staged, &place).map_err(|error| {
+            let winner = conflict::winner_of(&error, tip.version.catalog()).unwrap_or(head);
             let rule = Rule::NoLongerApplies { error: Box::new(error) };
-            refuse(Box::new(Conflict::new(Subject::of(&staged.change), rule, base, head)))
+            refuse(Box::new(Conflict::new(Subject::of(&staged.change), rule, base, winner)))
         })?;
         operations.push_back(Arc::new(operation));
     }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use annals_state::timeline::Timeline;
+use annals_state::timeline::{Retention, Timeline};
 use annals_state::{Version, VersionId};
 
 use crate::cell::Cell;
@@ -19,11 +19,12 @@ use crate::cell::Cell;
 pub(crate) struct Head {
     pub(crate) version: Arc<Version>,
     pub(crate) timeline: Timeline,
+    pub(crate) retention: Retention,
 }
 
 impl Head {
-    pub(crate) fn new(timeline: Timeline) -> Self {
-        Self { version: Arc::clone(timeline.newest()), timeline }
+    pub(crate) fn new(timeline: Timeline, retention: Retention) -> Self {
+        Self { version: Arc::clone(timeline.newest()), timeline, retention }
     }
 }
 
@@ -40,6 +41,7 @@ impl Published {
     }
 
     /// The current version. Never waits for a commit.
+    #[inline]
     pub(crate) fn version(&self) -> Arc<Version> {
         self.head.read(|head| Arc::clone(&head.version))
     }
@@ -54,6 +56,7 @@ impl Published {
     /// A commit announces its number before it swaps the pointer. So whoever knows of a version,
     /// by the pointer or from someone who has read it, finds at least that number here; and a
     /// reader that is told "no" before the swap just loads the pointer once more.
+    #[inline]
     pub(crate) fn is_newest(&self, version: VersionId) -> bool {
         // ORDERING: pairs with the store in `publish`. Knowledge of a newer version comes through
         // the pointer's own acquire, which is ordered after that store.

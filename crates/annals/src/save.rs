@@ -153,6 +153,7 @@ impl<'a> Save<'a> {
         let decision = self.options.mode.decide(state.as_deref());
         let (change, outcome) = match (decision, table) {
             (Decision::Skip, _) => {
+                tx.looked_up(&self.name);
                 return Ok(Saved { outcome: SaveOutcome::Skipped, rows: 0, committed: None });
             }
             (Decision::RefuseView, _) => {
@@ -346,6 +347,7 @@ impl<'a> Save<'a> {
                 predicate: crate::snapshot::shorten(&predicate.to_string()).into(),
             },
             predicate: Some(Arc::new(predicate)),
+            alone: self.options.fail_if_changed,
         })
     }
 

@@ -80,9 +80,7 @@ impl Scan {
             .map(|columns| columns.iter().map(|column| table.column_index(column)).collect())
             .transpose()?;
         let plan = Plan::new(&table, projection, predicate.as_ref())?;
-        if let Some(log) = &table.reads {
-            log.note(|reads, base| reads.read_rows(base, table.name(), predicate.as_ref()));
-        }
+        table.note_read(predicate.as_ref());
         Ok(Batches {
             table,
             plan,

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use annals_state::catalog::Database;
 use annals_state::diff::VersionDiff;
 use annals_state::name::{ToDatabaseName, ToTableName};
+use annals_state::predicate::Predicate;
 use annals_state::pruning::table_bounds;
 use annals_state::schema::Column;
 use annals_state::table::{Properties, TableId, TableKind, TableState, TableVersion};
 use annals_state::write_set::ReadSet;
-use annals_state::{Commit, TableName, Timestamp, Version, VersionId};
+use annals_state::{Catalog, Commit, TableName, Timestamp, Version, VersionId};
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
 
@@ -27,11 +28,13 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    #[inline]
     pub(crate) fn new(version: Arc<Version>) -> Self {
         Self { version }
     }
 
     /// The number of the version.
+    #[inline]
     pub fn version(&self) -> VersionId {
         self.version.id()
     }
@@ -65,6 +68,7 @@ impl Snapshot {
     }
 
     /// The state of the table of this name, borrowed: no reference count is touched.
+    #[inline]
     pub fn find(&self, name: &TableName) -> Option<&TableState> {
         self.version.catalog().table(name).map(|table| &**table.state())
     }
@@ -154,10 +158,7 @@ impl ReadLog {
     }
 
     /// Notes a read. Nobody else takes this lock but the threads that share the transaction.
-    pub(crate) fn note<R>(
-        &self,
-        note: impl FnOnce(&mut ReadSet, &annals_state::Catalog) -> R,
-    ) -> R {
+    pub(crate) fn note<R>(&self, note: impl FnOnce(&mut ReadSet, &Catalog) -> R) -> R {
         let mut reads = self.reads.lock().unwrap_or_else(PoisonError::into_inner);
         note(&mut reads, self.base.catalog())
     }
@@ -349,9 +350,22 @@ impl Table {
     }
 
     fn note_rows(&self) {
+        self.note_read(None);
+    }
+
+    /// Notes that a transaction read rows: those that match, or all.
+    pub(crate) fn note_read(&self, predicate: Option<&Predicate>) {
         if let Some(log) = &self.reads {
-            log.note(|reads, base| reads.read_rows(base, &self.name, None));
+            log.note(|reads, base| reads.read_rows(base, self.name_in(base), predicate));
         }
+    }
+
+    /// The name that the table has in `base`, if it is there: a draft may call it otherwise, and
+    /// what was read stays read when the draft is rolled back.
+    pub(crate) fn name_in(&self, base: &Catalog) -> &TableName {
+        let is_it = |name: &&TableName| base.table(name).is_some_and(|then| then.id() == self.id());
+        let names = self.table.lives().iter().rev().map(|life| &life.name);
+        std::iter::once(&self.name).chain(names).find(is_it).unwrap_or(&self.name)
     }
 }
 

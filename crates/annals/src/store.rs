@@ -10,7 +10,7 @@ use annals_state::commit::CommitInfo;
 use annals_state::name::{ToDatabaseName, ToTableName};
 use annals_state::timeline::{At, Retention, Timeline};
 use annals_state::write_set::{PropertyPatch, SchemaChange};
-use annals_state::{TableName, Version, VersionId};
+use annals_state::{TableName, Timestamp, Version, VersionId};
 use arrow_schema::{DataType, FieldRef};
 
 use crate::committer::{Committer, Outcome, application_before};
@@ -52,10 +52,12 @@ pub struct Origin {
 impl Shared {
     /// The version at a moment.
     pub(crate) fn version_at(&self, at: &At) -> Result<Arc<Version>, TravelError> {
-        if *at == At::Latest {
-            return Ok(self.published.version());
-        }
-        let now = self.options.clock.now();
+        let now = match at {
+            At::Latest => return Ok(self.published.version()),
+            At::Timestamp(_) => self.options.clock.now(),
+            // Nothing else depends on the time.
+            _ => Timestamp::default(),
+        };
         self.published.head().timeline.at(at, now).cloned()
     }
 }
@@ -86,9 +88,9 @@ impl Store {
         retention: Retention,
         origin: Option<Origin>,
     ) -> Self {
-        let head = Arc::new(Head::new(Timeline::starting_at(version)));
+        let head = Arc::new(Head::new(Timeline::starting_at(version), retention));
         let published = Published::new(Arc::clone(&head));
-        let committer = Committer::new(head, retention);
+        let committer = Committer::new(head);
         Self { shared: Arc::new(Shared { published, committer, options, origin }) }
     }
 
@@ -113,6 +115,7 @@ impl Store {
     /// assert_eq!(store.snapshot().table("t")?.row_count(), 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[inline]
     pub fn snapshot(&self) -> Snapshot {
         Snapshot::new(self.shared.published.version())
     }
@@ -139,7 +142,7 @@ impl Store {
 
     // ---- time travel ----------------------------------------------------------------------
 
-    /// The store as it was at a version (`3`), a [`Timestamp`](annals_state::Timestamp), or a tag
+    /// The store as it was at a version (`3`), a [`Timestamp`], or a tag
     /// (`"release"`). O(1) by number, O(log versions) by time; reading an old version costs what
     /// reading the newest costs.
     ///
@@ -216,7 +219,7 @@ impl Store {
 
     /// What stays of the past.
     pub fn retention(&self) -> Retention {
-        self.shared.committer.retention()
+        self.shared.published.head().retention
     }
 
     /// Changes what stays of the past, and expires at once what does not; returns how many
@@ -295,7 +298,9 @@ impl Store {
         &self,
         work: impl FnMut(&mut Transaction) -> Result<T, E>,
     ) -> Result<Transacted<T>, E> {
-        let (value, committed) = self.retrying(Location::caller(), work, |_| Remedy::Change)?;
+        let may = |error: &CommitError| error.remedy() == Remedy::Retry;
+        let (value, committed) =
+            self.retrying(Location::caller(), work, may, |_| Remedy::Change)?;
         Ok(Transacted { value, committed })
     }
 
@@ -306,7 +311,10 @@ impl Store {
         location: &'static Location<'static>,
         work: impl FnMut(&mut Transaction) -> Result<T, WriteError>,
     ) -> Result<(T, Committed), WriteError> {
-        self.retrying(location, work, |error: &WriteError| match error {
+        // Even if what it was about is gone: what one operation comes to without it is for the
+        // operation to say, be it another outcome or an error that names what is missing.
+        let may = |error: &CommitError| error.conflict().is_some();
+        self.retrying(location, work, may, |error: &WriteError| match error {
             // Only a stream that was converted already cannot be decided again.
             WriteError::Commit(_) => Remedy::Change,
             error => error.remedy(),
@@ -331,6 +339,7 @@ impl Store {
         &self,
         location: &'static Location<'static>,
         mut work: impl FnMut(&mut Transaction) -> Result<T, E>,
+        may_begin_again: impl Fn(&CommitError) -> bool,
         remedy: impl Fn(&E) -> Remedy,
     ) -> Result<(T, Committed), E> {
         let mut retries = 0;
@@ -340,7 +349,7 @@ impl Store {
             let error = match work(&mut tx) {
                 Ok(value) => match tx.commit_at(location) {
                     Ok(committed) => return Ok((value, committed)),
-                    Err(error) if error.remedy() == Remedy::Retry => E::from(error),
+                    Err(error) if may_begin_again(&error) => E::from(error),
                     Err(error) => return Err(error.into()),
                 },
                 Err(error) if remedy(&error) == Remedy::Retry => error,
@@ -357,9 +366,15 @@ impl Store {
     fn change(
         &self,
         location: &'static Location<'static>,
-        work: impl FnMut(&mut Transaction) -> Result<(), WriteError>,
+        mut work: impl FnMut(&mut Transaction) -> Result<(), WriteError>,
     ) -> Result<Committed, WriteError> {
-        self.autocommit(location, work).map(|((), committed)| committed)
+        // A closure cannot pass its caller on, so the methods of `Transaction` that it calls would
+        // take a line of this file for the one that asked.
+        let located = |tx: &mut Transaction| {
+            tx.set_location(location);
+            work(tx)
+        };
+        self.autocommit(location, located).map(|((), committed)| committed)
     }
 
     // ---- writing --------------------------------------------------------------------------

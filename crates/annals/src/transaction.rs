@@ -37,6 +37,8 @@ pub struct Transaction {
     info: CommitInfo,
     assertions: Vec<Assertion>,
     retries: u32,
+    /// The call that all operations are on record as asked for by, if it is not each one's own.
+    location: Option<&'static Location<'static>>,
 }
 
 /// The changes so far and what they lead to. Persistent: a clone is a savepoint.
@@ -128,7 +130,8 @@ impl Transaction {
         let isolation = shared.options.isolation;
         let reads = Arc::new(ReadLog::new(Arc::clone(&base)));
         let info = CommitInfo::default();
-        Self { shared, base, draft, reads, isolation, info, assertions: Vec::new(), retries }
+        let assertions = Vec::new();
+        Self { shared, base, draft, reads, isolation, info, assertions, retries, location: None }
     }
 
     /// The version that the transaction began at.
@@ -180,6 +183,10 @@ impl Transaction {
 
     pub(crate) fn set_info(&mut self, info: CommitInfo) {
         self.info = info;
+    }
+
+    pub(crate) fn set_location(&mut self, location: &'static Location<'static>) {
+        self.location = Some(location);
     }
 
     /// Requires that `check` holds for the version that the commit makes. It is run on that very
@@ -234,7 +241,9 @@ impl Transaction {
         let name = name.to_table_name()?;
         self.reads.note(|reads, base| reads.looked_up(base, &name));
         let draft = self.base.speculative(self.provisional(), self.draft.catalog.clone());
-        Table::find(&draft, &self.base, &name, Some(Arc::clone(&self.reads)))
+        let table = Table::find(&draft, &self.base, &name, Some(Arc::clone(&self.reads)))?;
+        self.reads.note(|reads, base| reads.looked_up(base, table.name_in(base)));
+        Ok(table)
     }
 
     /// Whether a table or view of this name exists, own changes included. Counts as read.
@@ -380,6 +389,7 @@ impl Transaction {
         let name = name.to_table_name()?.into_owned();
         let new = new.into();
         if new.if_not_exists && self.draft.catalog.table(&name).is_some() {
+            self.looked_up(&name);
             return Ok(());
         }
         let database = name.database();
@@ -688,6 +698,11 @@ impl Transaction {
         self.base.id()
     }
 
+    /// Notes that what was done, or left undone, depends on whether `name` is there.
+    pub(crate) fn looked_up(&self, name: &TableName) {
+        self.reads.note(|reads, base| reads.looked_up(base, name));
+    }
+
     /// Notes that rows written to `name` were computed from what it held at the base.
     pub(crate) fn depends_on(&self, name: &TableName) {
         self.reads.note(|reads, base| reads.read_rows(base, name, None));
@@ -699,7 +714,8 @@ impl Transaction {
         change: Change,
         location: &'static Location<'static>,
     ) -> Result<(), WriteError> {
-        let staged = Arc::new(Staged { change, location: location.into() });
+        let location = self.location.unwrap_or(location).into();
+        let staged = Arc::new(Staged { change, location });
         let oldest = match &staged.change {
             // These trim what is remembered of a table's former names.
             Change::Rename { .. } | Change::RestoreTable { .. } | Change::RestoreStore { .. } => {

@@ -242,6 +242,7 @@ impl<'a> Writer<'a> {
     ) -> Result<Saved, WriteError> {
         let name = name.to_table_name()?.into_owned();
         let Self { target, rows, options, info, based_on } = self;
+        let fail_if_changed = options.fail_if_changed;
         let mut save = Save::new(name, options, rows.open()?, location)?;
         match target {
             Target::Transaction(tx) => {
@@ -252,17 +253,20 @@ impl<'a> Writer<'a> {
                 }
                 save.stage(tx)
             }
-            Target::Store(store) => match based_on {
-                Some(snapshot) => {
-                    let base = Arc::clone(snapshot.value());
-                    let mut tx = Transaction::begin(Arc::clone(store.shared()), base, 0);
-                    tx.set_info(info);
-                    tx.depends_on(&save.name);
-                    let saved = save.stage(&mut tx)?;
-                    Ok(saved.with(tx.commit_at(location)?))
+            // What is refused if the table changes since it began is not decided anew.
+            Target::Store(store) => {
+                match based_on.or_else(|| fail_if_changed.then(|| store.snapshot())) {
+                    Some(snapshot) => {
+                        let base = Arc::clone(snapshot.value());
+                        let mut tx = Transaction::begin(Arc::clone(store.shared()), base, 0);
+                        tx.set_info(info);
+                        tx.depends_on(&save.name);
+                        let saved = save.stage(&mut tx)?;
+                        Ok(saved.with(tx.commit_at(location)?))
+                    }
+                    None => save_alone(store, &mut save, &info),
                 }
-                None => save_alone(store, &mut save, &info),
-            },
+            }
         }
     }
 }

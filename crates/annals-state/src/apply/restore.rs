@@ -1,12 +1,13 @@
 //! Puts older states back: of one table, or of the whole store.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use im::OrdMap;
 use im::ordmap::DiffItem;
 
 use super::{Applied, Place};
-use crate::catalog::{Catalog, Database};
+use crate::catalog::{Catalog, Database, Departure};
 use crate::commit::{Metrics, OperationKind, Target};
 use crate::error::CatalogError;
 use crate::name::TableName;
@@ -61,15 +62,21 @@ impl Catalog {
         match self.returned(source.id) {
             Some(departure) => {
                 next.ordinal = departure.ordinal;
+                next.since = departure.since;
                 next.marks = departure.marks.max(source.marks);
                 next.lives = departure.lives;
             }
             None => next.end_life(place.at),
         }
-        next.ordinal += 1;
-        next.since = place.at;
+        next.begin_change(place);
         next.stamps = Stamps { restore: place.at, ..Stamps::default() };
         next.begin_life(name.clone(), place);
+        if next.lives.iter().any(|life| life.name != *name) {
+            // Whoever knows it by another name is told this one.
+            let mut departure = Departure::of(&next, place.at);
+            departure.renamed_to = Some(name.clone());
+            self.departed(next.id, departure);
+        }
         next
     }
 
@@ -93,9 +100,13 @@ impl Catalog {
                 }
             }
         }
+        // A table that goes back to an older name has its rows before and after.
+        let mut left = BTreeMap::new();
         for name in &leave {
+            let table = self.table(name).map(|table| (table.id, Arc::clone(&table.state)));
+            left.extend(table);
             let dropped = self.drop_table(name, place);
-            metrics += dropped.expect("the name came from this catalog").metrics;
+            dropped.expect("the name came from this catalog");
         }
         for (name, then) in change {
             let next = match self.table(&name) {
@@ -109,11 +120,15 @@ impl Catalog {
                     next
                 }
                 None => {
-                    metrics += moved_between(&OrdMap::new(), &then.state.chunks);
+                    let now = left.remove(&then.id).map(|state| state.chunks.clone());
+                    metrics += moved_between(&now.unwrap_or_default(), &then.state.chunks);
                     self.bring_back(&name, &then, place)
                 }
             };
             self.tables.insert(name, Arc::new(next));
+        }
+        for state in left.values() {
+            metrics += moved_between(&state.chunks, &OrdMap::new());
         }
         if self.databases != old.databases {
             self.databases_changed = place.at;
@@ -141,7 +156,7 @@ fn moved_between(before: &ChunkMap, after: &ChunkMap) -> Metrics {
         metrics.bytes_added += entry.chunk.bytes();
         metrics.chunks_added += 1;
     };
-    let mut gone = Metrics::default();
+    let (mut gone, mut kept) = (Metrics::default(), Metrics::default());
     let mut went = |entry: &ChunkEntry| {
         gone.rows_removed += entry.live_rows();
         gone.bytes_removed += entry.chunk.bytes();
@@ -151,12 +166,15 @@ fn moved_between(before: &ChunkMap, after: &ChunkMap) -> Metrics {
         match item {
             DiffItem::Add(_, entry) => came(entry),
             DiffItem::Remove(_, entry) => went(entry),
+            // A sequence is used once: the same chunk with other rows deleted.
             DiffItem::Update { old: (_, old), new: (_, new) } => {
-                went(old);
-                came(new);
+                let (came, went) = old.rows_moved_to(new);
+                kept.rows_added += came;
+                kept.rows_removed += went;
             }
         }
     }
     metrics += gone;
+    metrics += kept;
     metrics
 }

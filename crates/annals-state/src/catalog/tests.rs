@@ -67,6 +67,7 @@ fn departures_are_forgotten_once_nobody_is_older() {
         at: VersionId(at),
         renamed_to: None,
         ordinal: at,
+        since: VersionId(at),
         marks: HighWater::default(),
         lives: Arc::from([]),
     };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use annals::{SaveMode, Store, Table, WriteError, col};
+use annals::{SaveMode, Store, Table, col};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{ArrayRef, Int64Array, RecordBatch};
@@ -10,7 +10,7 @@ use arrow_schema::{DataType, Field, Schema};
 
 use crate::listing::shown;
 use crate::nyc::{self, expect, no_rows};
-use crate::page::Page;
+use crate::page::{Page, left, right};
 use crate::{Result, refusal, text};
 
 pub(crate) fn run(page: &mut Page, store: &Store) -> Result {
@@ -62,7 +62,7 @@ pub(crate) fn run(page: &mut Page, store: &Store) -> Result {
     show(page, &now)?;
 
     expect("the flights after the correction", &now.row_count(), &nyc::FLIGHTS)?;
-    let padded = now.scan().filter(col("month").not_december()).count()?;
+    let padded = now.scan().filter(col("month").ne(12)).count()?;
     expect("flights without a gain", &true, &(gain.null_count >= padded))?;
     Ok(())
 }
@@ -70,16 +70,25 @@ pub(crate) fn run(page: &mut Page, store: &Store) -> Result {
 /// A first flight of each layout.
 fn show(page: &mut Page, flights: &Table) -> Result {
     let columns = ["month", "day", "carrier", "flight", "dep_delay", "arr_delay", "gain"];
-    let mut rows = Vec::new();
+    let mut rows: Vec<Vec<String>> = Vec::new();
     for month in [1, 12] {
         let first = col("month").eq(month).and(col("dep_delay").gt(0));
         for batch in flights.scan().columns(columns).filter(first).limit(2).collect()? {
-            rows.extend((0..batch.num_rows()).map(|row| {
-                std::array::from_fn(|column| text::value(batch.column(column), row))
-            }));
+            rows.extend((0..batch.num_rows()).map(|row| text::values(&batch, row)));
         }
     }
-    page.table([">month", ">day", "carrier", ">flight", ">dep_delay", ">arr_delay", ">gain"], rows)?;
+    page.table(
+        &[
+            right("month"),
+            right("day"),
+            left("carrier"),
+            right("flight"),
+            right("dep_delay"),
+            right("arr_delay"),
+            right("gain"),
+        ],
+        rows,
+    )?;
     Ok(())
 }
 

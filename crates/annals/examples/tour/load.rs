@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::listing::shown;
 use crate::nyc::{self, expect};
-use crate::page::Page;
+use crate::page::{Page, left, right};
 use crate::{Result, refusal, text};
 
 pub(crate) fn run(page: &mut Page) -> Result<Store> {
@@ -43,7 +43,14 @@ pub(crate) fn run(page: &mut Page) -> Result<Store> {
         expect(&format!("rows read of {table}"), &read, &rows)?;
     }
     page.table(
-        ["table", "mode", ">rows saved", ">counted at once", "version", "thread"],
+        &[
+            left("table"),
+            left("mode"),
+            right("rows saved"),
+            right("counted at once"),
+            left("version"),
+            left("thread"),
+        ],
         saves.iter().map(Save::row),
     )?;
     let rows: u64 = nyc::TABLES.iter().map(|(_, rows)| rows).sum();
@@ -63,7 +70,9 @@ fn modes(page: &mut Page, store: &Store) -> Result {
     let airlines = airlines.as_slice();
     let before = store.version();
 
-    page.say("The default mode never touches a table that exists. Mode ignore says nothing of it.")?;
+    page.say(
+        "The default mode never touches a table that exists. Mode ignore says nothing of it.",
+    )?;
     let refused = shown!(page, store.write(airlines).save_as_table("airlines"));
     page.refused(&refusal(refused)?.to_string())?;
     let ignored =
@@ -115,7 +124,9 @@ fn all_at_once(
         let (saved, rows_now) = save(rows, mode, table)?;
         progress.inc(saved.rows());
         if rows_now < saved.rows() {
-            return Err(format!("{table}: {} rows were saved, {rows_now} seen", saved.rows()).into());
+            return Err(
+                format!("{table}: {} rows were saved, {rows_now} seen", saved.rows()).into()
+            );
         }
         let thread = thread::current().name().unwrap_or_default().to_owned();
         Ok(Save { table, mode, saved, rows_now, thread })
@@ -132,11 +143,13 @@ fn all_at_once(
             let work = move || Ok(vec![save(Source::reader(nyc::open(table)?), mode, table)?]);
             threads.push(thread::Builder::new().name(table.to_owned()).spawn_scoped(scope, work)?);
         }
-        let flights = &nyc::open("flights")?.collect::<Result<Vec<_>, _>>()?;
+        let flights = nyc::open("flights")?.collect::<Result<Vec<_>, _>>()?;
         for quarter in 1..=4 {
+            let flights = flights.clone(); // references to the same rows
             let work = move || {
                 let months = quarter * 3 - 2..=quarter * 3;
-                let append = |month| save(of_month(flights, month)?.into(), SaveMode::Append, "flights");
+                let append =
+                    |month| save(of_month(&flights, month)?.into(), SaveMode::Append, "flights");
                 months.map(append).collect()
             };
             let name = format!("quarter-{quarter}");

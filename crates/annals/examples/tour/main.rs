@@ -1,74 +1,120 @@
-//! probe
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder as B;
-fn main() {
-    for t in ["airlines", "airports", "planes", "weather", "flights"] {
-        let b = B::try_new(
-            std::fs::File::open(format!(
-                "{}/../../tests/data/nycflights13/{t}.parquet",
-                env!("CARGO_MANIFEST_DIR")
-            ))
-            .unwrap(),
-        )
-        .unwrap();
-        println!(
-            "{t} {} rg {}",
-            b.metadata().file_metadata().num_rows(),
-            b.metadata().num_row_groups()
-        );
-        for f in b.schema().fields() {
-            println!("   {f}");
-        }
-        let bs: Vec<_> = b.with_batch_size(400000).build().unwrap().map(Result::unwrap).collect();
-        let s = bs[0].slice(0, 3);
-        for i in 0..3 {
-            let r: Vec<String> = s
-                .columns()
-                .iter()
-                .map(|c| {
-                    arrow_cast::display::array_value_to_string(c, i)
-                        .unwrap_or_else(|e| e.to_string())
-                })
-                .collect();
-            println!("{}", r.join(" | "));
-        }
-        if t == "flights" {
-            use arrow_array::cast::AsArray;
-            let m = bs[0].column_by_name("month").unwrap();
-            let mut last = String::new();
-            for i in 0..bs[0].num_rows() {
-                let v = arrow_cast::display::array_value_to_string(m, i).unwrap();
-                if v != last {
-                    print!("{i}:{v} ");
-                    last = v;
-                }
-            }
-            println!();
-            let _ = m.as_any();
-            let c = bs[0].column_by_name("carrier").unwrap();
-            let mut h = std::collections::BTreeMap::new();
-            for i in 0..c.len() {
-                *h.entry(arrow_cast::display::array_value_to_string(c, i).unwrap()).or_insert(0) +=
-                    1;
-            }
-            println!("{h:?}");
-        }
-        if t == "airlines" {
-            for i in 0..16 {
-                println!(
-                    "{} {}",
-                    arrow_cast::display::array_value_to_string(bs[0].column(0), i).unwrap(),
-                    arrow_cast::display::array_value_to_string(bs[0].column(1), i).unwrap()
-                );
-            }
+//! A tour of annals, on real input: `cargo run --release -p annals --example tour`.
+//!
+//! Without arguments it tells the story of a year of flights in eight steps, one module each; the
+//! code that it shows is the code that runs. With files as arguments it saves these and shows
+//! them. What it claims it checks: a wrong count ends it with an error.
+
+mod board;
+mod evolve;
+mod files;
+mod fork;
+mod history;
+mod listing;
+mod load;
+mod merge;
+mod nyc;
+mod own;
+mod page;
+mod summary;
+mod text;
+mod travel;
+mod undo;
+
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use page::Page;
+
+/// Whatever ends the tour early.
+type Error = Box<dyn std::error::Error + Send + Sync>;
+type Result<T = (), E = Error> = std::result::Result<T, E>;
+
+const HELP: &str = "\
+A tour of annals, the snapshot-isolated, time-travelling table store for Arrow data.
+
+Usage: tour [FILE…]
+
+  without arguments   a year of flights, in eight steps
+  FILE…               your own Parquet (.parquet) or CSV (.csv, .tsv) files: each is saved
+                      as a table of its name, read back and shown
+  -h, --help          this text
+
+Environment: NO_COLOR=1 for no colours; ANNALS_EXAMPLE=smoke for a shorter step 4.";
+
+fn main() -> ExitCode {
+    match run(std::env::args_os().skip(1).collect()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read the output has seen enough, as in `tour | head`.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tour: {}", explained(&error));
+            ExitCode::FAILURE
         }
     }
-    println!(
-        "{:?}",
-        arrow_cast::display::array_value_to_string(
-            &(std::sync::Arc::new(
-                arrow_array::TimestampMicrosecondArray::from(vec![0]).with_timezone("UTC")
-            ) as arrow_array::ArrayRef),
-            0
-        )
-    );
+}
+
+fn run(mut arguments: Vec<OsString>) -> Result {
+    let mut page = Page::new();
+    let is_option = |argument: &OsString| argument.as_encoded_bytes().starts_with(b"-");
+    if let Some(end) = arguments.iter().position(|argument| argument == "--") {
+        arguments.remove(end);
+    } else if arguments.iter().any(|argument| argument == "--help" || argument == "-h") {
+        return Ok(page.verbatim(HELP)?);
+    } else if let Some(unknown) = arguments.iter().find(|argument| is_option(argument)) {
+        return Err(format!("there is no option {}; see --help", unknown.display()).into());
+    }
+    if arguments.is_empty() {
+        let is_smoke = std::env::var_os("ANNALS_EXAMPLE").is_some_and(|value| value == "smoke");
+        tour(&mut page, if is_smoke { 40 } else { 365 })?;
+    } else {
+        let files: Vec<PathBuf> = arguments.into_iter().map(PathBuf::from).collect();
+        own::run(&mut page, &files)?;
+    }
+    Ok(page.end()?)
+}
+
+fn tour(page: &mut Page, days_max: usize) -> Result {
+    page.title("annals: a tour with every flight that left New York City in 2013")?;
+    page.say(
+        "Lines marked with a bar are the very code that runs. What they return is checked: if \
+         anything is not as it should be, the tour ends with an error.",
+    )?;
+    let store = load::run(page)?;
+    evolve::run(page, &store)?;
+    let merger = merge::run(page, &store)?;
+    board::run(page, &store, days_max)?;
+    travel::run(page, &store, &merger)?;
+    undo::run(page, &store)?;
+    history::run(page, &store)?;
+    fork::run(page, &store)?;
+    summary::run(page, &store)
+}
+
+/// The error of what must not succeed.
+fn refusal<T, E>(result: Result<T, E>) -> Result<E> {
+    match result {
+        Ok(_) => Err("what should have been refused was done".into()),
+        Err(error) => Ok(error),
+    }
+}
+
+/// An error with its causes, in one line and without what could upset a terminal.
+fn explained(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let reason = error.to_string();
+        if !text.contains(&reason) {
+            text = format!("{text}: {reason}");
+        }
+        cause = error.source();
+    }
+    text::printable(&text)
+}
+
+fn is_broken_pipe(error: &Error) -> bool {
+    let io = error.downcast_ref::<io::Error>();
+    io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }

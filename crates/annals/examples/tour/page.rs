@@ -15,7 +15,26 @@ use crate::text;
 const WIDTH_MIN: usize = 60;
 const WIDTH_MAX: usize = 100;
 
-/// The standard output, as pages of a book.
+/// Between the columns of a table.
+const COLUMN_GAP: usize = 2;
+
+/// What stands above a column of a table.
+pub(crate) struct Heading {
+    text: String,
+    is_right: bool,
+}
+
+/// Above a column of text.
+pub(crate) fn left(text: &str) -> Heading {
+    Heading { text: text.to_owned(), is_right: false }
+}
+
+/// Above a column of numbers.
+pub(crate) fn right(text: &str) -> Heading {
+    Heading { text: text.to_owned(), is_right: true }
+}
+
+/// The standard output, as a page to write on.
 pub(crate) struct Page {
     out: StdoutLock<'static>,
     width: usize,
@@ -106,20 +125,11 @@ impl Page {
         Ok(())
     }
 
-    /// Rows and columns. A heading that begins with `>` is of a column of numbers.
-    pub(crate) fn table<const N: usize>(
+    /// Rows and columns. Text that is too wide for its column goes on below.
+    pub(crate) fn table<R: IntoIterator<Item = String>>(
         &mut self,
-        headings: [&str; N],
-        rows: impl IntoIterator<Item = [String; N]>,
-    ) -> io::Result<()> {
-        self.table_of(&headings, rows.into_iter().map(Vec::from))
-    }
-
-    /// As [`table`](Self::table), where the columns are known only as the program runs.
-    pub(crate) fn table_of(
-        &mut self,
-        headings: &[&str],
-        rows: impl IntoIterator<Item = Vec<String>>,
+        headings: &[Heading],
+        rows: impl IntoIterator<Item = R>,
     ) -> io::Result<()> {
         let mut table = Table::new();
         table.load_preset(comfy_table::presets::NOTHING);
@@ -128,13 +138,13 @@ impl Page {
         table.set_style(TableComponent::VerticalLines, ' ');
         table.set_content_arrangement(ContentArrangement::Dynamic);
         table.set_width(u16::try_from(self.width - 2).unwrap_or(u16::MAX));
-        table.set_header(headings.iter().map(|heading| heading.trim_start_matches('>')));
+        table.set_header(headings.iter().map(|heading| &heading.text));
         for row in rows {
-            table.add_row(row);
+            table.add_row(row.into_iter());
         }
         for (heading, column) in headings.iter().zip(table.column_iter_mut()) {
             column.set_padding((0, 1));
-            if heading.starts_with('>') {
+            if heading.is_right {
                 column.set_cell_alignment(CellAlignment::Right);
             }
         }
@@ -151,6 +161,20 @@ impl Page {
             writeln!(self.out, "  {}", style.apply_to(line))?;
         }
         Ok(())
+    }
+
+    /// How many of the columns, from the left, there is room for without going on below.
+    pub(crate) fn columns_that_fit(&self, headings: &[Heading], rows: &[Vec<String>]) -> usize {
+        let widths = headings.iter().enumerate().map(|(column, heading)| {
+            let cells = rows.iter().filter_map(|row| row.get(column)).map(String::as_str);
+            let widths = cells.chain([heading.text.as_str()]).map(measure_text_width);
+            widths.max().unwrap_or_default() + COLUMN_GAP
+        });
+        let ends = widths.scan(0, |end, width| {
+            *end += width;
+            Some(*end)
+        });
+        ends.take_while(|end| *end <= self.width - 2).count().max(1)
     }
 
     /// Lines that are neither folded nor explained, such as commands to type.
@@ -190,7 +214,7 @@ fn folded_code(line: &str, width: usize) -> Vec<String> {
     let (mut lines, mut rest) = (Vec::new(), line.to_owned());
     while measure_text_width(&rest) > width {
         let fits: usize = rest.chars().take(width).map(char::len_utf8).sum();
-        let cut = [")."," "].iter().find_map(|between| {
+        let cut = [").", " "].iter().find_map(|between| {
             let at = rest[..fits].rfind(between)? + 1;
             (at > indent).then_some(at)
         });

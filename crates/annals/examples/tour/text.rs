@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use annals::Timestamp;
-use arrow_array::{Array, ArrayRef};
+use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_cast::cast;
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_schema::DataType;
@@ -55,6 +55,11 @@ pub(crate) fn time_of_day(moment: Timestamp) -> String {
     text.split_once('T').map_or(text.clone(), |(_, time)| time.chars().take(12).collect())
 }
 
+/// The values of a row, each as by [`value`].
+pub(crate) fn values(batch: &RecordBatch, row: usize) -> Vec<String> {
+    batch.columns().iter().map(|column| value(column, row)).collect()
+}
+
 /// One value of a column, on one line and short; nothing for null.
 pub(crate) fn value(column: &ArrayRef, row: usize) -> String {
     if column.is_null(row) {
@@ -71,17 +76,17 @@ pub(crate) fn value(column: &ArrayRef, row: usize) -> String {
         let formatter = ArrayFormatter::try_new(&column, &FormatOptions::default())?;
         formatter.value(row).try_to_string()
     });
-    shortened(&printable(&text.unwrap_or_else(|error| error.to_string())), VALUE_CHARS_MAX)
+    one_line(&text.unwrap_or_else(|error| error.to_string()))
 }
 
-const VALUE_CHARS_MAX: usize = 28;
+const CHARS_MAX: usize = 28;
 
-/// At most so many characters of a text.
-pub(crate) fn shortened(text: &str, chars_max: usize) -> String {
-    if text.chars().nth(chars_max).is_none() {
-        return text.to_owned();
-    }
-    text.chars().take(chars_max - 1).chain(['…']).collect()
+/// The beginning of a text, fit for a cell of a table.
+pub(crate) fn one_line(text: &str) -> String {
+    let cut = text.chars().nth(CHARS_MAX).is_some();
+    let chars = text.chars().take(if cut { CHARS_MAX - 1 } else { CHARS_MAX });
+    let chars: String = chars.chain(cut.then_some('…')).collect();
+    printable(&chars)
 }
 
 /// A text without what could move the cursor or change the colours of a terminal.

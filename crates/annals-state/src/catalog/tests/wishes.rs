@@ -303,7 +303,7 @@ fn replace_where(
     let predicate = told.then(|| Arc::new(equals(column, value)));
     let Some(table) = catalog.table(&name) else {
         let removed = Arc::from([]);
-        return Change::ChangeRows { name, removed, rows: nowhere(), predicate, label };
+        return Change::ChangeRows { name, removed, rows: nowhere(), predicate, alone: false, label };
     };
     let state = table.state();
     let mut removed = Vec::new();
@@ -321,7 +321,7 @@ fn replace_where(
         }
     }
     let rows = new_rows(state.schema(), rows);
-    Change::ChangeRows { name, removed: removed.into(), rows, predicate, label }
+    Change::ChangeRows { name, removed: removed.into(), rows, predicate, alone: false, label }
 }
 
 /// Names from which random wishes choose.
@@ -339,9 +339,13 @@ fn random_table(dice: &mut Dice, catalog: &Catalog, present_in_ten: usize) -> Ta
 
 fn random_columns(dice: &mut Dice) -> Vec<ColumnOf> {
     let start = dice.below(COLUMNS.len());
-    let names = (0..=dice.below(3)).map(|at| COLUMNS[(start + at) % COLUMNS.len()]);
-    let types = [DataType::Int32, DataType::Int64];
-    names.map(|name| (name.to_owned(), dice.pick(&types))).collect()
+    let count = 1 + dice.below(4);
+    let names = (0..count).map(|at| COLUMNS[(start + at) % COLUMNS.len()]);
+    let column = |name: &str| {
+        let name = if dice.one_in(5) { name.to_uppercase() } else { name.to_owned() };
+        (name, dice.pick(&[DataType::Int32, DataType::Int64]))
+    };
+    names.map(column).collect()
 }
 
 fn random_rows(dice: &mut Dice, columns: &[ColumnOf]) -> Vec<Row> {
