@@ -33,12 +33,14 @@ pub struct Place {
     oldest_retained: VersionId,
     /// High-water marks at the base and now, of tables where the two differ.
     moved: BTreeMap<TableId, (HighWater, HighWater)>,
+    /// Schemas at the base and now, of tables where others made another one.
+    schemas: BTreeMap<TableId, (Arc<TableSchema>, Arc<TableSchema>)>,
 }
 
 impl Place {
     /// On top of the version that the transaction began at.
     pub fn on_base(base: VersionId, at: VersionId, oldest_retained: VersionId) -> Self {
-        Self { at, base, oldest_retained, moved: BTreeMap::new() }
+        Self { at, base, oldest_retained, moved: BTreeMap::new(), schemas: BTreeMap::new() }
     }
 
     /// On top of `head`, which other commits made since the transaction began at `base`.
@@ -49,12 +51,21 @@ impl Place {
         at: VersionId,
         oldest_retained: VersionId,
     ) -> Self {
-        let moved = footprints.tables.iter().filter_map(|(name, footprint)| {
-            let (before, now) = (footprint.base.as_ref()?, head.table(name)?);
-            let differs = before.id == now.id && before.marks != now.marks;
-            differs.then_some((now.id, (before.marks, now.marks)))
-        });
-        Self { at, base, oldest_retained, moved: moved.collect() }
+        let (mut moved, mut schemas) = (BTreeMap::new(), BTreeMap::new());
+        for (name, footprint) in &footprints.tables {
+            let (Some(before), Some(now)) = (&footprint.base, head.table(name)) else { continue };
+            if before.id != now.id {
+                continue;
+            }
+            if before.marks != now.marks {
+                moved.insert(now.id, (before.marks, now.marks));
+            }
+            let (old, new) = (&before.state.schema, &now.state.schema);
+            if !Arc::ptr_eq(old, new) {
+                schemas.insert(now.id, (Arc::clone(old), Arc::clone(new)));
+            }
+        }
+        Self { at, base, oldest_retained, moved, schemas }
     }
 
     /// A provisional sequence as it is here.
@@ -74,6 +85,14 @@ impl Place {
                 ColumnId(id.0 - before.next_column.0 + now.next_column.0)
             }
             _ => id,
+        }
+    }
+
+    /// The schema that a change gives the table: where that is the base's, it is the present one.
+    fn schema(&self, table: TableId, schema: &Arc<TableSchema>) -> Arc<TableSchema> {
+        match self.schemas.get(&table) {
+            Some((before, now)) if Arc::ptr_eq(before, schema) => Arc::clone(now),
+            _ => self.layout(table, schema),
         }
     }
 
@@ -224,7 +243,7 @@ impl Catalog {
     ) -> Result<Applied, CatalogError> {
         let current = Arc::clone(self.require_table(name)?);
         let old = current.state();
-        let schema = place.layout(current.id, content.schema);
+        let schema = place.schema(current.id, content.schema);
         let partition_by: Arc<[ColumnId]> = if *content.partition_by == old.details.partition_by {
             Arc::clone(content.partition_by)
         } else {

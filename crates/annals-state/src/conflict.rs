@@ -45,7 +45,7 @@ use crate::name::{DatabaseName, TableName};
 use crate::predicate::{Matches, Predicate};
 use crate::pruning::can_match;
 use crate::schema::is_readable_as;
-use crate::table::{TableState, TableVersion};
+use crate::table::{TableId, TableState, TableVersion};
 use crate::version::VersionId;
 use crate::write_set::{Change, Footprint, Footprints, Kinds, ReadSet, RowReads};
 
@@ -271,7 +271,7 @@ pub fn check(ask: Check<'_>, head: &Catalog) -> Result<(), Box<Conflict>> {
             .map_err(|refusal| refuse(Subject::Table(name.clone()), refusal))?;
     }
     if ask.isolation == Isolation::Serializable {
-        check_reads(ask, head).map_err(|(subject, refusal)| refuse(subject, refusal))?;
+        check_reads(ask, head).map_err(|refused| refuse(refused.0, refused.1))?;
     }
     Ok(())
 }
@@ -361,7 +361,7 @@ fn check_writes(
     let Some(base) = &mine.base else {
         return match head.table(name) {
             Some(now) => Err(Refusal::new(Rule::Created, now.since())),
-            None => Ok(()),
+            None => mine.brings_back.map_or(Ok(()), |id| still_away(id, ask, head)),
         };
     };
     let now = match head.table(name) {
@@ -383,6 +383,19 @@ fn check_writes(
     }
     check_layouts(mine, &theirs)?;
     check_properties(mine, base, &theirs)
+}
+
+/// A table that is to come back must not have come and gone meanwhile: its numbers have moved on.
+fn still_away(id: TableId, ask: Check<'_>, head: &Catalog) -> Result<(), Refusal> {
+    let departure = head.departure(id);
+    if departure.is_some_and(|departure| departure.at <= ask.base) {
+        return Ok(());
+    }
+    let rule = match departure.and_then(|departure| departure.renamed_to.clone()) {
+        Some(to) => Rule::Renamed { to },
+        None => Rule::Changed { mine: "a restore", theirs: "a restore" },
+    };
+    Err(Refusal::new(rule, departure.map_or(ask.head, |departure| departure.at)))
 }
 
 /// A row of the matrix: the columns that are X in it.
@@ -541,9 +554,9 @@ fn check_properties(
     Ok(())
 }
 
-fn check_reads(ask: Check<'_>, head: &Catalog) -> Result<(), (Subject, Refusal)> {
+fn check_reads(ask: Check<'_>, head: &Catalog) -> Result<(), Box<(Subject, Refusal)>> {
     for (name, reads) in &ask.reads.tables {
-        let refuse = |refusal| (Subject::Table(name.clone()), refusal);
+        let refuse = |refusal| Box::new((Subject::Table(name.clone()), refusal));
         let changed = |theirs, winner| refuse(Refusal::new(Rule::ReadChanged { theirs }, winner));
         let now = match (&reads.base, head.table(name)) {
             (None, None) => continue,
@@ -591,12 +604,14 @@ fn check_reads(ask: Check<'_>, head: &Catalog) -> Result<(), (Subject, Refusal)>
         if !same {
             let winner = now.map_or(head.databases_changed, |now| now.tables_changed);
             let rule = Rule::ReadChanged { theirs: "a create, drop or rename in it" };
-            return Err((Subject::Database(name.clone()), Refusal::new(rule, winner)));
+            let refusal = Refusal::new(rule, winner);
+            return Err(Box::new((Subject::Database(name.clone()), refusal)));
         }
     }
     if ask.reads.all_databases && head.databases_changed > ask.base {
         let rule = Rule::ReadChanged { theirs: "a create or drop of a database" };
-        return Err((Subject::Store, Refusal::new(rule, head.databases_changed)));
+        let refusal = Refusal::new(rule, head.databases_changed);
+        return Err(Box::new((Subject::Store, refusal)));
     }
     Ok(())
 }

@@ -1,16 +1,20 @@
 //! The retained versions, in order; how time travel finds one; and which of them expire.
 //!
-//! The newest versions are a dense window, in a persistent vector: adding one, expiring one and
+//! The newest versions are a dense window, in a persistent run: adding one, expiring one and
 //! finding one cost the same however many are retained. Versions below the window are kept only
 //! while a tag names them. Commit records outlive the data under a bound of their own.
 //!
 //! **Rule:** expiry is a function of the timeline and a policy; it reads no clock. The newest
 //! version never expires, nor does a tagged one.
 
+mod run;
+
 use std::fmt;
 use std::sync::Arc;
 
-use im::{OrdMap, Vector};
+use im::OrdMap;
+
+use self::run::Run;
 
 use crate::commit::Commit;
 use crate::name::shorten;
@@ -21,7 +25,7 @@ use crate::version::{Timestamp, Version, VersionId};
 #[derive(Clone, Debug)]
 pub struct Timeline {
     /// Versions `first ..= newest`, dense.
-    window: Vector<Arc<Version>>,
+    window: Run<Arc<Version>>,
     first: VersionId,
     /// Versions below the window that a tag names.
     kept: OrdMap<VersionId, Arc<Version>>,
@@ -29,9 +33,20 @@ pub struct Timeline {
     tagged: OrdMap<VersionId, u32>,
     /// Records of the versions `first_record ..= newest`, dense; version 0 and the origin of a
     /// fork have none.
-    records: Vector<Arc<Commit>>,
+    records: Run<Arc<Commit>>,
     /// Logical bytes of chunks that versions of the window hold and the newest does not.
     historical_bytes: u64,
+}
+
+/// Commit records, dense, as a value.
+#[derive(Clone, Debug)]
+pub struct Records(Run<Arc<Commit>>);
+
+impl Records {
+    /// The records, oldest first.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<Commit>> {
+        self.0.iter()
+    }
 }
 
 /// What may stay of the past. The newest version and tagged ones always do.
@@ -221,13 +236,16 @@ pub enum TagError {
 impl Timeline {
     /// A timeline of one version, without a past.
     pub fn starting_at(version: Arc<Version>) -> Self {
+        let mut window = Run::new();
+        let first = version.id();
+        window.push_back(version);
         Self {
-            first: version.id(),
-            window: Vector::unit(version),
+            first,
+            window,
             kept: OrdMap::new(),
             tags: OrdMap::new(),
             tagged: OrdMap::new(),
-            records: Vector::new(),
+            records: Run::new(),
             historical_bytes: 0,
         }
     }
@@ -262,9 +280,9 @@ impl Timeline {
         self.kept.values().chain(self.window.iter())
     }
 
-    /// The commit records that are kept, oldest first: dense up to the newest version's.
-    pub fn records(&self) -> &Vector<Arc<Commit>> {
-        &self.records
+    /// The commit records that are kept, dense up to the newest version's. O(1).
+    pub fn records(&self) -> Records {
+        Records(self.records.clone())
     }
 
     /// The record of the commit that made `version`, if it is kept. O(1).
@@ -414,26 +432,31 @@ impl Timeline {
     /// Drops what `policy` does not keep, oldest first, at most `versions_at_most` of them, and
     /// returns it: freeing it can be long work, for the caller to do where it disturbs nobody.
     pub fn expire(&mut self, policy: &Retention, versions_at_most: usize) -> Vec<Arc<Version>> {
-        let mut expired = Vec::new();
-        while self.window.len() > 1
-            && expired.len() < versions_at_most
-            && (self.window.len() > policy.versions_max.max(1)
-                || self.historical_bytes > policy.historical_bytes_max)
+        let (mut gone, mut expiring) = (0, 0);
+        while let (Some(version), Some(successor)) =
+            (self.window.get(gone), self.window.get(gone + 1))
         {
-            let Some(version) = self.window.pop_front() else { break };
-            self.first = VersionId(self.first.0 + 1);
-            let successor = self.window.front().and_then(|version| version.commit());
-            let removed = successor.map_or(0, |commit| commit.metrics().bytes_removed);
+            let too_many = self.window.len() - gone > policy.versions_max.max(1);
+            let too_large = self.historical_bytes > policy.historical_bytes_max;
+            if expiring == versions_at_most || !(too_many || too_large) {
+                break;
+            }
+            let removed = successor.commit().map_or(0, |commit| commit.metrics().bytes_removed);
             self.historical_bytes = self.historical_bytes.saturating_sub(removed);
+            expiring += usize::from(!self.tagged.contains_key(&version.id()));
+            gone += 1;
+        }
+        self.first = VersionId(self.first.0 + gone as u64);
+        let mut expired = Vec::with_capacity(expiring);
+        for version in self.window.take_front(gone) {
             if self.tagged.contains_key(&version.id()) {
                 self.kept.insert(version.id(), version);
             } else {
                 expired.push(version);
             }
         }
-        while self.records.len() > policy.records_max {
-            self.records.pop_front();
-        }
+        let records = self.records.len();
+        self.records.take_front(records.saturating_sub(policy.records_max));
         expired
     }
 

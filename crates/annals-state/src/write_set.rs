@@ -21,7 +21,7 @@ use crate::name::{DatabaseName, TableName};
 use crate::predicate::Predicate;
 use crate::save_mode::SaveMode;
 use crate::schema::TableSchema;
-use crate::table::{Details, TableKind, TableVersion};
+use crate::table::{Details, TableId, TableKind, TableVersion};
 use crate::version::Version;
 
 /// One change to the catalog.
@@ -333,6 +333,8 @@ pub(crate) struct Footprint {
     pub(crate) layouts: Vec<Arc<TableSchema>>,
     pub(crate) property_keys: BTreeSet<Arc<str>>,
     pub(crate) sets_comment: bool,
+    /// The table that a restore puts under the name.
+    pub(crate) brings_back: Option<TableId>,
 }
 
 /// The kinds of change that a transaction makes to one table: the rows of the matrix.
@@ -448,8 +450,10 @@ impl Footprints {
                 }
             }
             Change::DropTable { name } => self.footprint(base, name).kinds.add(Kinds::DROP),
-            Change::RestoreTable { name, .. } => {
-                self.footprint(base, name).kinds.add(Kinds::RESTORE);
+            Change::RestoreTable { name, source, .. } => {
+                let footprint = self.footprint(base, name);
+                footprint.kinds.add(Kinds::RESTORE);
+                footprint.brings_back = Some(source.id);
             }
             Change::RestoreStore { .. } => self.replaces_store = true,
         }
@@ -467,6 +471,7 @@ impl Footprint {
             layouts: Vec::new(),
             property_keys: BTreeSet::new(),
             sets_comment: false,
+            brings_back: None,
         }
     }
 

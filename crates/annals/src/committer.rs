@@ -260,7 +260,8 @@ pub(crate) fn application_before(
         return Ok(Some(Outcome::AppliedBefore(version, commit)));
     }
     let is_it = |commit: &&Arc<Commit>| commit.info.application.as_ref() == Some(sought);
-    match head.timeline.records().iter().rev().find(is_it) {
+    let records = head.timeline.records();
+    match records.iter().rev().find(is_it) {
         Some(commit) => Ok(Some(Outcome::AppliedBefore(commit.version, Some(Arc::clone(commit))))),
         None => Err(CommitError::StaleSequence {
             application: Arc::clone(application),

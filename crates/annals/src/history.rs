@@ -5,21 +5,20 @@ use std::sync::Arc;
 use annals_state::commit::{Commit, Operation, Target};
 use annals_state::name::ToDatabaseName;
 use annals_state::table::TableId;
-use annals_state::timeline::Timeline;
+use annals_state::timeline::{Records, Timeline};
 use annals_state::{DatabaseName, NameError};
 use arrow_array::builder::{
     BooleanBuilder, StringBuilder, TimestampMicrosecondBuilder, UInt32Builder, UInt64Builder,
 };
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use im::Vector;
 
 /// The records of commits, newest first: of the whole store, a database, or a table.
 ///
 /// A value: commits made later are not in it. Taking one costs O(1), as it shares the records.
 #[derive(Clone, Debug)]
 pub struct History {
-    records: Vector<Arc<Commit>>,
+    records: Records,
     scope: Scope,
 }
 
@@ -44,7 +43,7 @@ impl Scope {
 
 impl History {
     pub(crate) fn of(timeline: &Timeline) -> Self {
-        Self { records: timeline.records().clone(), scope: Scope::Store }
+        Self { records: timeline.records(), scope: Scope::Store }
     }
 
     /// Only commits that did something to this table, under whatever name.

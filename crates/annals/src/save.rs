@@ -191,6 +191,8 @@ impl<'a> Save<'a> {
             }
             (Decision::Append, Some(table)) => (self.append(tx, &table)?, SaveOutcome::Appended),
             (Decision::Create | Decision::Replace | Decision::Append, _) => {
+                // Refused before the source is read, and made only once nothing else can fail.
+                tx.may_use_database(&self.name.database())?;
                 let change = self.create(tx)?;
                 tx.provide_database(&self.name.database(), self.location)?;
                 (change, SaveOutcome::Created)

@@ -733,17 +733,23 @@ impl Transaction {
         Ok(())
     }
 
+    /// Refuses a database that is not there, unless the store is asked to create it.
+    pub(crate) fn may_use_database(&self, database: &DatabaseName) -> Result<(), WriteError> {
+        if self.shared.options.create_missing_databases {
+            return Ok(());
+        }
+        Ok(self.draft.catalog.require_database(database).map(drop)?)
+    }
+
     /// Creates the database of a table to be created, if the store is asked to.
     pub(crate) fn provide_database(
         &mut self,
         database: &DatabaseName,
         location: &'static Location<'static>,
     ) -> Result<(), WriteError> {
+        self.may_use_database(database)?;
         if self.draft.catalog.database(database).is_some() {
             return Ok(());
-        }
-        if !self.shared.options.create_missing_databases {
-            return Err(CatalogError::NoDatabase { database: database.clone() }.into());
         }
         let properties = PropertyPatch::default();
         let change = Change::CreateDatabase { name: database.clone(), comment: None, properties };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use im::OrdMap;
 use im::ordmap::DiffItem;
 
-use super::{Applied, Place};
+use super::{Applied, Place, written_in};
 use crate::catalog::{Catalog, Database, Departure};
 use crate::commit::{Metrics, OperationKind, Target};
 use crate::error::CatalogError;
@@ -36,11 +36,12 @@ impl Catalog {
             }
             Some(_) => Err(CatalogError::OtherTable { table: name.clone(), at: from }),
             None => {
-                self.require_database(&name.database())?;
+                let database = Arc::clone(self.require_database(&name.database())?);
                 if let Some(now) = self.departure(source.id).and_then(|d| d.renamed_to.clone()) {
                     return Err(CatalogError::Renamed { table: name.clone(), now });
                 }
-                let next = self.bring_back(name, source, place);
+                let name = written_in(&database, name);
+                let next = self.bring_back(&name, source, place);
                 let target =
                     Target::Table { name: name.clone(), id: next.id, ordinal: next.ordinal };
                 let metrics = moved_between(&OrdMap::new(), &source.state.chunks);

@@ -21,7 +21,7 @@ pub(crate) fn run(page: &mut Page, store: &Store) -> Result {
     )?;
     let flights = store.table("flights")?;
     let december = shown!(page, flights.scan().filter(col("month").eq(12)).collect()?);
-    let december = december.iter().map(with_gain).collect::<Result<Vec<_>>>()?;
+    let december = shown!(page, december.iter().map(with_gain).collect::<Result<Vec<_>>>()?);
     page.result(&format!("{} flights", text::count(nyc::rows_in(&december))))?;
     let december = december.as_slice();
     let refused =

@@ -1,8 +1,6 @@
 //! Step 7: who did what, when, and from which line; recorded without being asked.
 
-use std::sync::Arc;
-
-use annals::{Commit, History, Operation, Store};
+use annals::{Commit, History, Operation, OperationKind, Store, Target};
 
 use crate::listing::shown;
 use crate::nyc::expect;
@@ -12,68 +10,58 @@ use crate::{Result, text};
 pub(crate) fn run(page: &mut Page, store: &Store) -> Result {
     page.step("Read the annals")?;
     page.say(
-        "Every commit is on record: what it did, when, which thread, which line of whose code, and \
-         why, if somebody said so.",
+        "Every commit is on record: what it did, when, by which thread, asked for in which line of \
+         code, and why, if somebody said so.",
     )?;
     let history = shown!(page, store.history());
-    let commits = history.iter().count();
-    expect("the commits on record", &(commits as u64), &store.version().0)?;
-    page.result(&format!("{} commits, newest first", text::count(commits)))?;
+    let commits = history.iter().count() as u64;
+    expect("the number of commits on record", &commits, &store.version().0)?;
+    for operation in history.iter().flat_map(|commit| commit.operations.iter()) {
+        let asked_here = operation.location.file.contains("tour");
+        expect("whether an operation was asked for by the tour", &asked_here, &true)?;
+    }
+    page.result(&format!("{commits} commits, newest first"))?;
     show(page, &history)?;
 
-    page.say(
-        "The same as Arrow, one row for each operation, to be queried or kept like any table.",
-    )?;
+    page.say("The same as Arrow, a row for each operation, to be queried or kept as a table.")?;
     let rows = shown!(page, store.table_history("flights")?.to_batch());
-    page.result(&format!(
-        "{} operations on flights, {} columns",
-        text::count(rows.num_rows()),
-        rows.num_columns()
-    ))?;
+    page.result(&format!("{} rows, {} columns", rows.num_rows(), rows.num_columns()))?;
     Ok(())
 }
 
-/// Runs of one operation that are longer than this are shown as one line.
+/// More like operations in a row than these are shown as one.
 const RUN_MAX: usize = 20;
 
-/// A history as a table. `History::to_batch` has more columns than a page has room for.
+/// A history as a table. An Arrow batch of it has more columns than a page has room for.
 pub(crate) fn show(page: &mut Page, history: &History) -> Result {
-    let lines: Vec<Line<'_>> = history
-        .iter()
-        .flat_map(|commit| {
-            commit.operations.iter().map(move |operation| Line { commit, operation })
-        })
-        .collect();
-    let headings = &[
+    let records = history.iter().flat_map(|commit| {
+        commit.operations.iter().map(move |operation| Record { commit, operation })
+    });
+    let records: Vec<Record<'_>> = records.collect();
+    let rows = records.chunk_by(Record::is_like).flat_map(|run| match run {
+        [newest, .., oldest] if run.len() > RUN_MAX => vec![Record::run(oldest, newest, run.len())],
+        run => run.iter().map(Record::row).collect(),
+    });
+    let headings = [
         left("version"),
         left("time"),
+        left("table"),
         left("operation"),
         right("rows +"),
         right("rows −"),
         left("line"),
         left("thread"),
-        left("why"),
     ];
-    let runs = lines.chunk_by(Line::is_like).flat_map(|run| match run {
-        [newest, .., oldest] if run.len() > RUN_MAX => {
-            let [mut first, last] = [oldest.row(), newest.row()];
-            first[0] = format!("{}–{}", first[0], last[0]);
-            first[2] = format!("{} ×{}", first[2], run.len());
-            (first[3], first[4]) = ("…".to_owned(), "…".to_owned());
-            vec![first]
-        }
-        run => run.iter().map(Line::row).collect(),
-    });
-    Ok(page.table(headings, runs)?)
+    Ok(page.table(&headings, rows)?)
 }
 
 /// One operation of one commit.
-struct Line<'a> {
-    commit: &'a Arc<Commit>,
+struct Record<'a> {
+    commit: &'a Commit,
     operation: &'a Operation,
 }
 
-impl Line<'_> {
+impl Record<'_> {
     fn is_like(&self, other: &Self) -> bool {
         let (one, two) = (self.operation, other.operation);
         one.kind == two.kind && one.location == two.location
@@ -81,18 +69,36 @@ impl Line<'_> {
 
     fn row(&self) -> [String; 8] {
         let Self { commit, operation } = self;
-        let target = operation.target.to_string();
-        let target = target.strip_prefix("default.").unwrap_or(&target);
+        let table = match &operation.target {
+            Target::Table { name, .. } => text::one_line(name.table_str()),
+            other => other.to_string(),
+        };
+        let mut what = match &operation.kind {
+            OperationKind::CreateTable { mode: Some(mode) } => format!("create ({mode})"),
+            kind => text::printable(&kind.to_string()),
+        };
+        if let Some(message) = &commit.info.message {
+            what = format!("{what}: {}", text::printable(message));
+        }
         let file = operation.location.file.rsplit(['/', '\\']).next().unwrap_or_default();
         [
             commit.version.to_string(),
             text::time_of_day(commit.timestamp),
-            format!("{target}: {}", operation.kind),
+            table,
+            what,
             text::count_or_blank(operation.metrics.rows_added),
             text::count_or_blank(operation.metrics.rows_removed),
             format!("{file}:{}", operation.location.line),
             text::printable(commit.thread.as_deref().unwrap_or_default()),
-            text::printable(commit.info.message.as_deref().unwrap_or_default()),
         ]
+    }
+
+    /// Many operations of one kind as one row.
+    fn run(oldest: &Self, newest: &Self, count: usize) -> [String; 8] {
+        let [mut row, last] = [oldest.row(), newest.row()];
+        row[0] = format!("{}–{}", row[0], last[0]);
+        row[3] = format!("{} ×{count}", row[3]);
+        (row[4], row[5]) = ("…".to_owned(), "…".to_owned());
+        row
     }
 }

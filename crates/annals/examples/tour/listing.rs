@@ -21,8 +21,7 @@ const MACRO: &str = "shown!(";
 
 /// The statement around the macro that is called in `line`, as if the macro were not there.
 pub(crate) fn statement(source: &str, line: u32) -> String {
-    let before = source.split_inclusive('\n').take(line as usize - 1).map(str::len).sum();
-    let text = &source[before..];
+    let (before, text) = from_line(source, line);
     let called = text.find(MACRO).expect("the macro is called in this line");
     let arguments = &text[called + MACRO.len()..];
     let end = closing(arguments);
@@ -33,9 +32,18 @@ pub(crate) fn statement(source: &str, line: u32) -> String {
     let indent = indent_of(text[..start].lines().next_back().unwrap_or(text));
     let code = code.trim_end().trim_end_matches(',');
     let rest = arguments[end + 1..].lines().next().unwrap_or_default();
-    let statement = format!("{}{code}{rest}", text[..called].trim_start());
+    // What is assigned may begin in a line of its own.
+    let assigned = before.lines().next_back().map(str::trim).filter(|line| line.ends_with('='));
+    let assigned = assigned.map(|start| format!("{start} ")).unwrap_or_default();
+    let statement = format!("{assigned}{}{code}{rest}", text[..called].trim_start());
     let unindented = statement.lines().map(|line| &line[indent.min(indent_of(line))..]);
     unindented.collect::<Vec<_>>().join("\n")
+}
+
+/// A source in two: what stands before a line, which is counted from 1, and the rest.
+fn from_line(source: &str, line: u32) -> (&str, &str) {
+    let lines = source.split_inclusive('\n').take(line.saturating_sub(1) as usize);
+    source.split_at(lines.map(str::len).sum())
 }
 
 fn indent_of(line: &str) -> usize {

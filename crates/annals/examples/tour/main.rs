@@ -67,7 +67,7 @@ fn run(mut arguments: Vec<OsString>) -> Result {
     }
     if arguments.is_empty() {
         let is_smoke = std::env::var_os("ANNALS_EXAMPLE").is_some_and(|value| value == "smoke");
-        tour(&mut page, if is_smoke { 40 } else { 365 })?;
+        tour(&mut page, if is_smoke { 100 } else { 3_650 })?;
     } else {
         let files: Vec<PathBuf> = arguments.into_iter().map(PathBuf::from).collect();
         own::run(&mut page, &files)?;
@@ -75,7 +75,7 @@ fn run(mut arguments: Vec<OsString>) -> Result {
     Ok(page.end()?)
 }
 
-fn tour(page: &mut Page, days_max: usize) -> Result {
+fn tour(page: &mut Page, turns: usize) -> Result {
     page.title("annals: a tour with every flight that left New York City in 2013")?;
     page.say(
         "Lines marked with a bar are the very code that runs. What they return is checked: if \
@@ -84,7 +84,7 @@ fn tour(page: &mut Page, days_max: usize) -> Result {
     let store = load::run(page)?;
     evolve::run(page, &store)?;
     let merger = merge::run(page, &store)?;
-    board::run(page, &store, days_max)?;
+    board::run(page, &store, turns)?;
     travel::run(page, &store, &merger)?;
     undo::run(page, &store)?;
     history::run(page, &store)?;

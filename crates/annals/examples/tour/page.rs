@@ -110,13 +110,9 @@ impl Page {
     }
 
     fn outcome(&mut self, mark: &dyn Display, text: &str) -> io::Result<()> {
-        let mut lines = folded(text, self.width - 4);
         let took = self.took.take().map(|took| format!("  {}", text::duration(took)));
         let took = took.unwrap_or_default();
-        let last = lines.last().map_or(0, |line| measure_text_width(line));
-        if last + measure_text_width(&took) > self.width - 4 {
-            lines.push(String::new());
-        }
+        let lines = folded(text, self.width - 4 - measure_text_width(&took));
         for (index, line) in lines.iter().enumerate() {
             let mark = if index == 0 { mark } else { &" " as &dyn Display };
             let took = if index + 1 == lines.len() { &took } else { "" };

@@ -42,6 +42,7 @@ pub(crate) fn bytes(bytes: u64) -> String {
 pub(crate) fn duration(span: Duration) -> String {
     let micros = span.as_secs_f64() * 1e6;
     match micros {
+        _ if micros < 1e1 => format!("{micros:.1} µs"),
         _ if micros < 1e3 => format!("{micros:.0} µs"),
         _ if micros < 1e4 => format!("{:.1} ms", micros / 1e3),
         _ if micros < 1e6 => format!("{:.0} ms", micros / 1e3),
@@ -52,7 +53,8 @@ pub(crate) fn duration(span: Duration) -> String {
 /// The time of day of a moment, to the millisecond, in UTC.
 pub(crate) fn time_of_day(moment: Timestamp) -> String {
     let text = moment.to_string();
-    text.split_once('T').map_or(text.clone(), |(_, time)| time.chars().take(12).collect())
+    let time = text.split_once('T').map_or(text.as_str(), |(_, time)| time);
+    time.chars().take("00:00:00.000".len()).collect()
 }
 
 /// The values of a row, each as by [`value`].

@@ -13,17 +13,15 @@ use crate::{Result, text};
 pub(crate) fn run(page: &mut Page, store: &Store, merger: &Merger) -> Result {
     page.step("Travel in time")?;
     page.say(
-        "Every version stays as it was, and is read as fast as the newest. By its tag, its number, \
-         a moment, or as the nth state of one table:",
+        "Every version stays as it was and is read as fast as the newest: by its tag, by its \
+         number, as what was there a microsecond before the merger, or as the nth state of a table.",
     )?;
-    let merged = merger.version;
-    let before = Timestamp(merger.timestamp.0 - 1);
     let loaded = shown!(page, store.at("loaded")?);
     page.result(&describe(&loaded)?)?;
-    let then = shown!(page, store.at(merged)?);
-    page.result(&describe(&then)?)?;
-    let just_before = shown!(page, store.at(before)?);
-    page.result(&format!("{}: {}", before, describe(&just_before)?))?;
+    let merged = shown!(page, store.at(merger.version)?);
+    page.result(&describe(&merged)?)?;
+    let just_before = shown!(page, store.at(Timestamp(merger.timestamp.0 - 1))?);
+    page.result(&describe(&just_before)?)?;
     let first = shown!(page, store.table_at_ordinal("flights", 0)?);
     page.result(&format!(
         "{}: {} flights, when the first month was there",
@@ -31,8 +29,8 @@ pub(crate) fn run(page: &mut Page, store: &Store, merger: &Merger) -> Result {
         text::count(first.row_count())
     ))?;
     expect("the flights as loaded", &loaded.table("flights")?.row_count(), &nyc::FLIGHTS)?;
-    expect("the flights of US at the merger", &flights_of("US", &then)?, &0)?;
-    expect("the version before the merger", &just_before.version().next(), &Some(merged))?;
+    expect("the flights of US at the merger", &flights_of("US", &merged)?, &0)?;
+    expect("the version before the merger", &just_before.version().next(), &Some(merger.version))?;
     expect("the ordinal of the first state", &first.ordinal(), &0)?;
 
     page.say("A future is not invented, and neither is a past.")?;

@@ -1,6 +1,6 @@
 //! Step 6: what differs between two versions, and going back without losing the way forward.
 
-use annals::{ColumnChange, Store, TableChange, VersionDiff};
+use annals::{Store, TableChange, VersionDiff};
 
 use crate::listing::shown;
 use crate::nyc::expect;
@@ -31,40 +31,40 @@ pub(crate) fn run(page: &mut Page, store: &Store) -> Result {
     Ok(())
 }
 
-/// The tables that differ, and how.
+/// The tables that differ, and how. A chunk is changed (~) if some of its rows were deleted.
 pub(crate) fn show(page: &mut Page, diff: &VersionDiff) -> Result {
-    let headings = &[
+    let headings = [
         left("table"),
         left(""),
         left("columns"),
         right("rows +"),
         right("rows −"),
         right("chunks +"),
-        right("chunks −"),
+        right("−"),
+        right("~"),
         right("shared"),
     ];
     let rows = diff.tables.iter().map(|table| {
         let details = table.details();
         let moved = details.metrics();
-        let change = match table {
-            TableChange::Added { .. } => "new",
-            TableChange::Removed { .. } => "gone",
-            TableChange::Changed { .. } => "changed",
+        // All columns of a table that came or went did so with it.
+        let (change, columns) = match table {
+            TableChange::Added { .. } => ("new", &[][..]),
+            TableChange::Removed { .. } => ("gone", &[][..]),
+            TableChange::Changed { .. } => ("changed", details.columns.as_slice()),
         };
-        let columns = match table {
-            TableChange::Changed { .. } => details.columns.iter().map(ColumnChange::to_string),
-            _ => [].iter().map(ColumnChange::to_string),
-        };
+        let columns: Vec<String> = columns.iter().map(ToString::to_string).collect();
         [
-            table.name().table_str().to_owned(),
+            text::one_line(table.name().table_str()),
             change.to_owned(),
-            columns.collect::<Vec<_>>().join(", "),
+            columns.join(", "),
             text::count_or_blank(moved.rows_added),
             text::count_or_blank(moved.rows_removed),
             text::count_or_blank(moved.chunks_added),
             text::count_or_blank(moved.chunks_removed),
+            text::count_or_blank(details.chunks_changed.len() as u64),
             text::count_or_blank(details.chunks_shared as u64),
         ]
     });
-    Ok(page.table(headings, rows)?)
+    Ok(page.table(&headings, rows)?)
 }

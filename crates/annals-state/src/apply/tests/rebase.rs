@@ -1,1 +1,348 @@
-//! x
+//! Changes staged on a base and carried over to a head lead to what they would have led to, had
+//! they been asked for on the head.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::catalog::Catalog;
+use crate::catalog::tests::check_invariants;
+use crate::catalog::tests::kit::{Dice, Row, each_seed, row, rows_in, rows_of, table};
+use crate::catalog::tests::story::{Refused, Story, Tx};
+use crate::catalog::tests::wishes::{Wish, add_columns, equals, random_wish, set};
+use crate::commit::{Metrics, Operation};
+use crate::schema::Column;
+use crate::table::{Details, HighWater, Life, Stamps, TableId, TableKind};
+use crate::version::{Version, VersionId};
+use crate::write_set::SchemaChange;
+
+/// All that can be told of a table but how its rows are laid out.
+#[derive(Debug, PartialEq)]
+struct Print {
+    id: TableId,
+    ordinal: u64,
+    since: VersionId,
+    created: VersionId,
+    marks: HighWater,
+    stamps: Stamps,
+    lives: Vec<Life>,
+    kind: TableKind,
+    details: Details,
+    columns: Vec<Column>,
+    /// By sequence: row id and values of the rows that are still there.
+    chunks: BTreeMap<u64, Vec<(u64, Row)>>,
+}
+
+fn prints(catalog: &Catalog) -> BTreeMap<String, Print> {
+    let print = |(name, version): (&crate::TableName, &Arc<crate::table::TableVersion>)| {
+        let state = version.state();
+        let chunk = |(sequence, entry)| {
+            let entry: &crate::table::ChunkEntry = entry;
+            let live = |(at, row): (usize, Row)| {
+                let gone = entry.deletions().is_some_and(|d| d.rows().contains(at as u32));
+                (!gone).then_some((entry.first_row() + at as u64, row))
+            };
+            (sequence, rows_in(state, entry).into_iter().enumerate().filter_map(live).collect())
+        };
+        let print = Print {
+            id: version.id(),
+            ordinal: version.ordinal(),
+            since: version.since(),
+            created: version.created(),
+            marks: version.high_water(),
+            stamps: *version.stamps(),
+            lives: version.lives().to_vec(),
+            kind: state.kind().clone(),
+            details: Details::clone(state.details()),
+            columns: state.schema().columns().to_vec(),
+            chunks: state.chunks().map(chunk).collect(),
+        };
+        (name.to_string(), print)
+    };
+    catalog.tables().map(print).collect()
+}
+
+/// Panics unless the two differ in layouts at most.
+fn assert_alike(one: &Catalog, other: &Catalog) {
+    assert_eq!(prints(one), prints(other));
+    assert_eq!(one.databases, other.databases);
+    assert_eq!(one.databases_changed, other.databases_changed);
+    assert_eq!(one.next_table, other.next_table);
+    assert_eq!(format!("{:?}", one.departures), format!("{:?}", other.departures));
+}
+
+/// An operation without what depends on layouts: bytes.
+fn record(operation: &Operation) -> (String, String, Metrics) {
+    let metrics = Metrics { bytes_added: 0, bytes_removed: 0, ..operation.metrics };
+    (format!("{:?}", operation.kind), format!("{:?}", operation.target), metrics)
+}
+
+/// A wish that means the same on whatever version it is asked for.
+fn portable(wish: Wish) -> Wish {
+    match wish {
+        // Without its predicate, a deletion is about the chunks of the base only.
+        Wish::ReplaceWhere { name, column, value, rows, .. } => {
+            Wish::ReplaceWhere { name, column, value, rows, told: true }
+        }
+        wish => wish,
+    }
+}
+
+fn random_tx(dice: &mut Dice, mut tx: Tx, past: &[Arc<Version>]) -> (Tx, Vec<Wish>) {
+    let mut wishes = Vec::new();
+    for _ in 0..1 + dice.below(3) {
+        let wish = portable(random_wish(dice, &tx.draft, past));
+        if tx.wish(&wish).is_ok() {
+            wishes.push(wish);
+        }
+    }
+    if dice.one_in(4) {
+        tx.reads.listed_databases();
+    }
+    (tx, wishes)
+}
+
+#[test]
+fn what_is_carried_over_is_what_would_have_been_done_there() {
+    let (mut carried, mut refused, mut hindered) = (0, 0, 0);
+    // How often the same table had been changed by others in between, and by what.
+    let mut met: BTreeMap<String, u32> = BTreeMap::new();
+    each_seed(0..60, |dice| {
+        let mut story = Story::new();
+        for _ in 0..8 {
+            let (tx, _) = random_tx(dice, story.begin(), &story.versions);
+            story.commit(tx).unwrap();
+        }
+        for _ in 0..12 {
+            let (mine, wishes) = random_tx(dice, story.begin(), &story.versions);
+            for _ in 0..1 + dice.below(2) {
+                let (tx, _) = random_tx(dice, story.begin(), &story.versions);
+                story.commit(tx).unwrap();
+            }
+            let head = story.head();
+            let base = Arc::clone(&mine.base);
+            let outcome = mine.check(&head).map(|()| mine.carried_over(&head, VersionId::ZERO));
+            let (catalog, operations) = match outcome {
+                Err(_) => {
+                    refused += 1;
+                    continue;
+                }
+                Ok(Err(_)) => {
+                    hindered += 1;
+                    continue;
+                }
+                Ok(Ok(done)) => done,
+            };
+            check_invariants(&catalog);
+            let mut direct = Tx::on(&head, VersionId::ZERO);
+            for wish in &wishes {
+                direct.wish(wish).unwrap();
+            }
+            assert_alike(&catalog, &direct.draft);
+            let one: Vec<_> = operations.iter().map(|o| record(o)).collect();
+            let other: Vec<_> = direct.operations.iter().map(|o| record(o)).collect();
+            assert_eq!(one, other);
+
+            carried += usize::from(!wishes.is_empty());
+            for operation in &operations {
+                if let crate::commit::Target::Table { name, .. } = &operation.target
+                    && let (Some(then), Some(now)) =
+                        (base.catalog().table(name), head.catalog().table(name))
+                    && then != now
+                {
+                    *met.entry(operation.kind.name().to_owned()).or_default() += 1;
+                }
+            }
+            story.commit(mine).unwrap();
+        }
+    });
+    assert!(carried >= 200 && refused >= 50 && hindered >= 1, "{carried} {refused} {hindered}");
+    for kind in ["append", "overwrite", "replace where", "alter schema", "set properties"] {
+        assert!(met.get(kind).is_some_and(|count| *count >= 5), "{kind}: {met:?}");
+    }
+}
+
+fn catalog_of(version: &Version) -> &Catalog {
+    version.catalog()
+}
+
+#[test]
+fn own_chunks_are_found_again_after_the_base_has_moved_on() {
+    let mut story = Story::new();
+    story.make("a", &["k"], &[row(&["k"], 1)]);
+    let mut mine = story.begin();
+    mine.wish(&Wish::append("a", &["k"], &[7, 8, 9])).unwrap();
+    // 7 is in the first chunk that the transaction itself brought.
+    mine.wish(&Wish::delete("a", "k", 7)).unwrap();
+    mine.wish(&Wish::delete("a", "k", 9)).unwrap();
+    story.one(Wish::append("a", &["k"], &[2, 3, 4, 5]));
+    let version = story.commit(mine).unwrap();
+
+    let now = catalog_of(&version).table(&table("a")).unwrap();
+    let values: Vec<_> = rows_of(now.state()).iter().map(|row| row["k"]).collect();
+    assert_eq!(values, [1, 2, 3, 4, 5, 8].map(Some));
+    let sequences: Vec<u64> = now.state().chunks().map(|(sequence, _)| sequence).collect();
+    assert_eq!(sequences, [0, 1, 2, 3]);
+    let marks = now.high_water();
+    assert_eq!((marks.next_sequence, marks.next_row), (5, 8));
+}
+
+#[test]
+fn columns_that_both_add_get_ids_of_their_own() {
+    let mut story = Story::new();
+    story.make("a", &["k"], &[row(&["k"], 1)]);
+    let mut mine = story.begin();
+    mine.wish(&Wish::append("a", &["k", "mine"], &[2])).unwrap();
+    mine.wish(&Wish::append("a", &["mine"], &[3])).unwrap();
+    mine.wish(&Wish::append("a", &["k", "late", "mine"], &[4])).unwrap();
+    story.one(Wish::append("a", &["theirs", "k"], &[5]));
+    let version = story.commit(mine).unwrap();
+
+    let state = catalog_of(&version).table(&table("a")).unwrap().state();
+    let columns: Vec<_> =
+        state.schema().columns().iter().map(|c| (c.name().to_owned(), c.id().0)).collect();
+    let expected = [("k", 0), ("theirs", 1), ("mine", 2), ("late", 3)];
+    assert_eq!(columns, expected.map(|(name, id)| (name.to_owned(), id)));
+    let shown = |row: &Row| ["k", "theirs", "mine", "late"].map(|column| row[column]);
+    let rows: Vec<_> = rows_of(state).iter().map(shown).collect();
+    assert_eq!(
+        rows,
+        [
+            [Some(1), None, None, None],
+            [Some(5), Some(5), None, None],
+            [Some(2), None, Some(2), None],
+            [None, None, Some(3), None],
+            [Some(4), None, Some(4), Some(4)],
+        ]
+    );
+}
+
+#[test]
+fn a_blind_overwrite_names_whose_rows_it_discards() {
+    let mut story = Story::new();
+    story.make("a", &["k"], &[row(&["k"], 1)]);
+    story.make("b", &["k"], &[]);
+    let before = story.one(Wish::append("a", &["k"], &[2]));
+    let (mut over, mut gone) = (story.begin(), story.begin());
+    over.wish(&Wish::overwrite("a", &["k"], &[9])).unwrap();
+    gone.wish(&Wish::drop("a")).unwrap();
+    let one = story.one(Wish::append("a", &["k"], &[3, 3, 3]));
+    story.one(Wish::append("b", &["k"], &[3]));
+    let other = story.one(Wish::append("a", &["k"], &[4]));
+    // What others brought and took again is nobody's loss.
+    story.one(Wish::append("a", &["k"], &[5]));
+    story.one(Wish::delete("a", "k", 5));
+
+    for (tx, id) in [(&over, "overwrite"), (&gone, "drop table")] {
+        let (catalog, operations) = tx.carried_over(&story.head(), VersionId::ZERO).unwrap();
+        check_invariants(&catalog);
+        assert_eq!(operations[0].kind.name(), id);
+        assert_eq!(operations[0].discarded, [one.id(), other.id()], "{id}");
+        assert_eq!(operations[0].metrics.rows_removed, 6, "{id}");
+    }
+    assert!(before.id() < one.id());
+    let version = story.commit(over).unwrap();
+    assert_eq!(rows_of(story.table("a").state()), [row(&["k"], 9)]);
+    assert_eq!(version.commit().unwrap().operations[0].discarded.len(), 2);
+}
+
+#[test]
+fn own_rows_are_not_discarded() {
+    let mut story = Story::new();
+    story.make("a", &["k"], &[]);
+    let mut mine = story.begin();
+    mine.wish(&Wish::append("a", &["k"], &[1])).unwrap();
+    mine.wish(&Wish::overwrite("a", &["k"], &[2])).unwrap();
+    let theirs = story.one(Wish::append("a", &["k"], &[3]));
+    let version = story.commit(mine).unwrap();
+    let discarded: Vec<_> =
+        version.commit().unwrap().operations.iter().map(|o| o.discarded.clone()).collect();
+    assert_eq!(discarded, [vec![], vec![theirs.id()]]);
+}
+
+#[test]
+fn an_id_that_a_new_table_was_to_get_may_be_taken() {
+    let mut story = Story::new();
+    story.make("a", &["k"], &[]);
+    let mut mine = story.begin();
+    mine.wish(&Wish::create("mine", &["k"], &[row(&["k"], 1)])).unwrap();
+    mine.wish(&Wish::append("mine", &["k", "x"], &[2])).unwrap();
+    mine.wish(&Wish::delete("mine", "k", 1)).unwrap();
+    // The very number that the draft gave to `mine`, with marks of its own.
+    story.make("theirs", &["k", "v"], &[row(&["k"], 5), row(&["k"], 6), row(&["k"], 7)]);
+    story.commit(mine).unwrap();
+    assert_eq!((story.table("theirs").id(), story.table("mine").id()), (TableId(1), TableId(2)));
+    assert_eq!(rows_of(story.table("mine").state()), [row(&["k", "x"], 2)]);
+    assert_eq!(story.table("mine").high_water().next_column.0, 2);
+    assert_eq!(story.table("theirs").state().rows(), 3);
+}
+
+#[test]
+fn an_overwrite_keeps_the_comment_that_a_column_got_meanwhile() {
+    let mut story = Story::new();
+    story.make("a", &["k"], &[row(&["k"], 1)]);
+    let mut mine = story.begin();
+    mine.wish(&Wish::overwrite("a", &["k"], &[2])).unwrap();
+    let comment = Some("in metres".to_owned());
+    story.one(Wish::alter("a", [SchemaChange::SetColumnComment { name: "k".into(), comment }]));
+    let mut direct = story.begin();
+    direct.wish(&Wish::overwrite("a", &["k"], &[2])).unwrap();
+    if story.commit(mine).is_ok() {
+        assert_alike(story.head().catalog(), &direct.draft);
+    }
+}
+
+#[test]
+fn numbers_go_on_when_a_dropped_table_came_and_went_meanwhile() {
+    let mut story = Story::new();
+    story.make("a", &["k"], &[row(&["k"], 1)]);
+    let then = story.head();
+    story.one(Wish::drop("a"));
+    let mut mine = story.begin();
+    mine.wish(&Wish::restore("a", &then)).unwrap();
+    mine.wish(&Wish::append("a", &["k", "mine"], &[2])).unwrap();
+    // Others bring it back, use up the ids that mine took for free, and drop it again.
+    story.one(Wish::restore("a", &then));
+    story.one(Wish::append("a", &["k", "theirs"], &[3]));
+    let gone = story.table("a");
+    story.one(Wish::drop("a"));
+    match story.commit(mine) {
+        Err(Refused::Conflict(_)) => {}
+        Err(Refused::NoLongerApplies(error)) => panic!("{error}"),
+        Ok(_) => {
+            let now = story.table("a");
+            assert_eq!(rows_of(now.state()), [
+                Row::from([("k".into(), Some(1)), ("mine".into(), None)]),
+                row(&["k", "mine"], 2),
+            ]);
+            assert!(now.high_water().next_column > gone.high_water().next_column);
+        }
+    }
+}
+
+#[test]
+fn a_predicate_and_a_property_are_carried_over_as_they_are() {
+    let mut story = Story::new();
+    story.make("a", &["k"], &[row(&["k"], 1), row(&["k"], 5)]);
+    let mut mine = story.begin();
+    let name = table("a");
+    let wish = Wish::ReplaceWhere {
+        name,
+        column: "k".into(),
+        value: 1,
+        rows: vec![row(&["k"], 1)],
+        told: true,
+    };
+    mine.wish(&wish).unwrap();
+    mine.wish(&Wish::describe("a", set("mine", "1"))).unwrap();
+    mine.wish(&Wish::alter("a", [add_columns(&["x"])])).unwrap();
+    assert_eq!(equals("k", 1).to_string(), "k = 1");
+    // A whole chunk, none of whose rows is 1.
+    story.one(Wish::append("a", &["k"], &[2, 3]));
+    story.one(Wish::describe("a", set("theirs", "1")));
+    story.commit(mine).unwrap();
+    let now = story.table("a");
+    let values: Vec<_> = rows_of(now.state()).iter().map(|row| (row["k"], row["x"])).collect();
+    assert_eq!(values, [5, 2, 3, 1].map(|k| (Some(k), None)));
+    let keys: Vec<_> = now.state().details().properties.keys().map(|key| &**key).collect();
+    assert_eq!(keys, ["mine", "theirs"]);
+}
