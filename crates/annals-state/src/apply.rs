@@ -219,6 +219,7 @@ impl Catalog {
         let life = Life { name: name.clone(), from: place.at, from_ordinal: 0, until: None };
         let table = TableVersion {
             id,
+            name: name.clone(),
             ordinal: 0,
             since: place.at,
             created: place.at,
@@ -228,7 +229,7 @@ impl Catalog {
             lives: Arc::from([life]),
         };
         self.next_table = TableId(id.0 + 1);
-        self.tables.insert(name.clone(), Arc::new(table));
+        self.tables.insert(Arc::new(table));
         self.count_tables(&name.database(), 1, place);
         let target = Target::Table { name, id, ordinal: 0 };
         Ok(Applied { kind, target, metrics, discarded: Vec::new() })
@@ -387,7 +388,7 @@ impl Catalog {
             self.departed(next.id, departure);
         }
         self.tables.remove(from);
-        self.tables.insert(to.clone(), Arc::new(next));
+        self.tables.insert(Arc::new(next));
         self.count_tables(&from.database(), -1, place);
         self.count_tables(&to.database(), 1, place);
         let kind = OperationKind::Rename { to };
@@ -428,9 +429,7 @@ impl Catalog {
     ) -> Applied {
         next.begin_change(place);
         let target = Target::Table { name: name.clone(), id: next.id, ordinal: next.ordinal };
-        if let Some(table) = self.tables.get_mut(name) {
-            *table = Arc::new(next);
-        }
+        self.tables.insert(Arc::new(next));
         Applied { kind, target, metrics, discarded }
     }
 
@@ -469,6 +468,7 @@ impl TableVersion {
     }
 
     fn begin_life(&mut self, name: TableName, place: &Place) {
+        self.name = name.clone();
         let life = Life { name, from: place.at, from_ordinal: self.ordinal, until: None };
         // Spans that no retained version lies in can never be asked for again.
         let reachable = |life: &&Life| life.until.is_none_or(|until| until > place.oldest_retained);

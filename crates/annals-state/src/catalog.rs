@@ -1,13 +1,16 @@
 //! Databases and tables by name: the content of a version.
 //!
 //! Two persistent maps. A clone shares everything; a change costs the path to what changed. The
-//! tables of all databases are one flat map ordered by name, so that a lookup is one search and a
-//! database's tables are one range.
+//! tables of all databases are one flat map, so that a lookup is one search and a database's
+//! tables are one range.
+
+mod tables;
 
 use std::sync::Arc;
 
 use im::{OrdMap, OrdSet};
 
+pub(crate) use self::tables::{Difference, Tables};
 use crate::name::{DatabaseName, TableName};
 use crate::table::{HighWater, Life, Properties, TableId, TableVersion};
 use crate::version::VersionId;
@@ -16,7 +19,7 @@ use crate::version::VersionId;
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
     pub(crate) databases: OrdMap<DatabaseName, Arc<Database>>,
-    pub(crate) tables: OrdMap<TableName, Arc<TableVersion>>,
+    pub(crate) tables: Tables,
     pub(crate) next_table: TableId,
     /// The version that last created or dropped a database.
     pub(crate) databases_changed: VersionId,
@@ -68,21 +71,21 @@ impl Catalog {
 
     /// The table of this name, with the name as it is written in the catalog.
     pub fn table_entry(&self, name: &TableName) -> Option<(&TableName, &Arc<TableVersion>)> {
-        self.tables.get_key_value(name)
+        self.tables.get(name).map(|table| (table.name(), table))
     }
 
-    /// All tables and views, in the order of their folded names.
+    /// All tables and views, in the order of their folded names. O(tables · log tables).
     pub fn tables(&self) -> impl Iterator<Item = (&TableName, &Arc<TableVersion>)> {
-        self.tables.iter()
+        sorted(self.tables.iter())
     }
 
-    /// The tables and views of one database, in the order of their folded names.
+    /// The tables and views of one database, in the order of their folded names. O(k · log k) for
+    /// k of them, whatever other databases hold.
     pub fn tables_in<'a>(
         &'a self,
         database: &'a DatabaseName,
     ) -> impl Iterator<Item = (&'a TableName, &'a Arc<TableVersion>)> {
-        let first = TableName::first_of(database);
-        self.tables.range(first..).take_while(move |(name, _)| name.is_in(database))
+        sorted(self.tables.in_database(database))
     }
 
     /// How many tables and views there are.
@@ -137,6 +140,14 @@ impl Catalog {
             self.departures.by_id.remove(&id);
         }
     }
+}
+
+fn sorted<'a>(
+    tables: impl Iterator<Item = &'a Arc<TableVersion>>,
+) -> impl Iterator<Item = (&'a TableName, &'a Arc<TableVersion>)> {
+    let mut tables: Vec<&Arc<TableVersion>> = tables.collect();
+    tables.sort_by(|a, b| a.name().cmp(b.name()));
+    tables.into_iter().map(|table| (table.name(), table))
 }
 
 impl Database {

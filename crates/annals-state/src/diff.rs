@@ -10,7 +10,7 @@ use std::sync::Arc;
 use arrow_schema::DataType;
 use im::ordmap::DiffItem;
 
-use crate::catalog::Database;
+use crate::catalog::{Database, Difference};
 use crate::commit::Metrics;
 use crate::name::{DatabaseName, TableName};
 use crate::schema::{Column, ColumnId, TableSchema};
@@ -192,23 +192,23 @@ impl VersionDiff {
         });
         let databases = databases.collect();
         let mut tables = Vec::new();
-        for item in before.tables.diff(&after.tables) {
-            match item {
-                DiffItem::Add(name, table) => {
-                    tables
-                        .push(TableChange::Added { name: name.clone(), table: Arc::clone(table) });
+        for difference in before.tables.diff(&after.tables) {
+            let name = difference.name().clone();
+            match difference {
+                Difference::Added(table) => {
+                    tables.push(TableChange::Added { name, table: Arc::clone(table) });
                 }
-                DiffItem::Remove(name, table) => tables
-                    .push(TableChange::Removed { name: name.clone(), table: Arc::clone(table) }),
-                DiffItem::Update { old: (old_name, old), new: (name, new) } => {
+                Difference::Removed(table) => {
+                    tables.push(TableChange::Removed { name, table: Arc::clone(table) });
+                }
+                Difference::Changed { old, new } => {
+                    let (before, after) = (Arc::clone(old), Arc::clone(new));
                     if old.id() != new.id() {
-                        let (old_name, name) = (old_name.clone(), name.clone());
-                        tables
-                            .push(TableChange::Removed { name: old_name, table: Arc::clone(old) });
-                        tables.push(TableChange::Added { name, table: Arc::clone(new) });
+                        let old_name = old.name().clone();
+                        tables.push(TableChange::Removed { name: old_name, table: before });
+                        tables.push(TableChange::Added { name, table: after });
                     } else if !Arc::ptr_eq(old.state(), new.state()) {
-                        let (before, after) = (Arc::clone(old), Arc::clone(new));
-                        tables.push(TableChange::Changed { name: name.clone(), before, after });
+                        tables.push(TableChange::Changed { name, before, after });
                     }
                 }
             }

@@ -37,6 +37,7 @@ pub type Properties = OrdMap<Arc<str>, Arc<str>>;
 #[derive(Clone, Debug)]
 pub struct TableVersion {
     pub(crate) id: TableId,
+    pub(crate) name: TableName,
     pub(crate) ordinal: u64,
     pub(crate) since: VersionId,
     pub(crate) created: VersionId,
@@ -188,6 +189,11 @@ impl TableVersion {
     /// The table's identity.
     pub fn id(&self) -> TableId {
         self.id
+    }
+
+    /// The name, as it was written when the table got it.
+    pub fn name(&self) -> &TableName {
+        &self.name
     }
 
     /// Which state of this table it is: 0 when it was created, one more for each commit to it.
@@ -376,5 +382,27 @@ impl Deletions {
     /// The version that last deleted from the chunk.
     pub fn changed(&self) -> VersionId {
         self.changed
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A table of no columns under a name, told apart by its ordinal.
+    pub(crate) fn table_named(name: &TableName, ordinal: u64) -> Arc<TableVersion> {
+        let schema = Arc::new(TableSchema::new(Vec::new()).unwrap());
+        let state = TableState::empty(TableKind::Managed, schema, Arc::default());
+        Arc::new(TableVersion {
+            id: TableId(0),
+            name: name.clone(),
+            ordinal,
+            since: VersionId(ordinal),
+            created: VersionId::ZERO,
+            state: Arc::new(state),
+            marks: HighWater::default(),
+            stamps: Stamps::default(),
+            lives: Arc::from([]),
+        })
     }
 }

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use annals_state::apply::Place;
 use annals_state::commit::{CommitInfo, Isolation};
 use annals_state::conflict::{self, Check, Conflict, Rule, Subject};
-use annals_state::timeline::{Retention, Timeline};
+use annals_state::timeline::{Retention, Timeline, TravelError};
 use annals_state::write_set::ReadSet;
 use annals_state::{Catalog, Commit, Timestamp, Version, VersionId};
 use im::Vector;
@@ -179,6 +179,7 @@ impl Publish for MutexGuard<'_, Section> {
 fn prepare(tip: &Head, request: &Request<'_>) -> Result<Arc<Version>, CommitError> {
     let newest = tip.version.id();
     let at = newest.next().ok_or(CommitError::VersionsExhausted { newest })?;
+    check_base(tip, request.base)?;
     let rebased = newest != request.base.id();
     let (catalog, operations) = if rebased {
         carry_over(tip, request, at)?
@@ -203,6 +204,17 @@ fn prepare(tip: &Head, request: &Request<'_>) -> Result<Arc<Version>, CommitErro
     };
     let oldest = tip.timeline.oldest_reachable();
     Ok(Arc::new(Version::committed(Arc::new(commit), catalog, oldest)))
+}
+
+/// Refuses a base that is not a version of this store: a snapshot of another may have any number.
+/// Of a version that is no longer kept nothing can be told; the check for conflicts goes by the
+/// identity of tables.
+fn check_base(tip: &Head, base: &Arc<Version>) -> Result<(), CommitError> {
+    match tip.timeline.at_version(base.id()) {
+        Ok(kept) if Arc::ptr_eq(kept, base) => Ok(()),
+        Err(TravelError::Expired { .. }) => Ok(()),
+        _ => Err(CommitError::ForeignBase { base: base.id() }),
+    }
 }
 
 /// Checks the transaction against what was committed since its base, and applies its changes

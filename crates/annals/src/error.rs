@@ -217,8 +217,15 @@ pub enum CommitError {
         version: VersionId,
     },
 
+    /// The transaction was begun, or the write based, on a snapshot of another store.
+    #[error("the {base} that this is based on is of another store; take a snapshot of this one")]
+    ForeignBase {
+        /// The version that the transaction began at.
+        base: VersionId,
+    },
+
     /// There are no version numbers left.
-    #[error("{newest} is the last version number there is; fork the store to go on elsewhere")]
+    #[error("{newest} is the last version number there is; write the tables to a new store")]
     VersionsExhausted {
         /// The newest version.
         newest: VersionId,

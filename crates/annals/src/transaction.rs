@@ -54,7 +54,7 @@ pub(crate) struct Draft {
 pub struct Savepoint {
     draft: Draft,
     assertions: usize,
-    base: VersionId,
+    base: Arc<Version>,
 }
 
 /// Something that must hold in the version that the transaction makes.
@@ -206,7 +206,7 @@ impl Transaction {
         Savepoint {
             draft: self.draft.clone(),
             assertions: self.assertions.len(),
-            base: self.base.id(),
+            base: Arc::clone(&self.base),
         }
     }
 
@@ -216,7 +216,8 @@ impl Transaction {
     ///
     /// [`WriteError::Options`] if the savepoint is of a transaction with another base.
     pub fn rollback_to(&mut self, savepoint: &Savepoint) -> Result<(), WriteError> {
-        if savepoint.base != self.base.id() || savepoint.assertions > self.assertions.len() {
+        let same_base = Arc::ptr_eq(&savepoint.base, &self.base);
+        if !same_base || savepoint.assertions > self.assertions.len() {
             return Err(WriteError::Options("the savepoint belongs to another transaction"));
         }
         self.draft = savepoint.draft.clone();

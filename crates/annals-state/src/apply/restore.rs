@@ -7,7 +7,7 @@ use im::OrdMap;
 use im::ordmap::DiffItem;
 
 use super::{Applied, Place, written_in};
-use crate::catalog::{Catalog, Database, Departure};
+use crate::catalog::{Catalog, Database, Departure, Difference};
 use crate::commit::{Metrics, OperationKind, Target};
 use crate::error::CatalogError;
 use crate::name::TableName;
@@ -45,7 +45,7 @@ impl Catalog {
                 let target =
                     Target::Table { name: name.clone(), id: next.id, ordinal: next.ordinal };
                 let metrics = moved_between(&OrdMap::new(), &source.state.chunks);
-                self.tables.insert(name.clone(), Arc::new(next));
+                self.tables.insert(Arc::new(next));
                 self.count_tables(&name.database(), 1, place);
                 Ok(Applied { kind, target, metrics, discarded: Vec::new() })
             }
@@ -85,13 +85,12 @@ impl Catalog {
         let mut metrics = Metrics::default();
         let (mut leave, mut change) = (Vec::new(), Vec::new());
         let old = source.catalog();
-        for item in self.tables.diff(&old.tables) {
-            match item {
-                DiffItem::Add(name, table) => {
-                    change.push((name.clone(), Arc::clone(table)));
-                }
-                DiffItem::Remove(name, _) => leave.push(name.clone()),
-                DiffItem::Update { old: (name, now), new: (_, then) } => {
+        for difference in self.tables.diff(&old.tables) {
+            let name = difference.name();
+            match difference {
+                Difference::Added(then) => change.push((name.clone(), Arc::clone(then))),
+                Difference::Removed(_) => leave.push(name.clone()),
+                Difference::Changed { old: now, new: then } => {
                     if now.id != then.id {
                         leave.push(name.clone());
                     }
@@ -126,7 +125,7 @@ impl Catalog {
                     self.bring_back(&name, &then, place)
                 }
             };
-            self.tables.insert(name, Arc::new(next));
+            self.tables.insert(Arc::new(next));
         }
         for state in left.values() {
             metrics += moved_between(&state.chunks, &OrdMap::new());

@@ -83,6 +83,15 @@ fn portable(wish: Wish) -> Wish {
         Wish::ReplaceWhere { name, column, value, rows, .. } => {
             Wish::ReplaceWhere { name, column, value, rows, told: true }
         }
+        // An overwrite that follows an own change of the schema takes no comments over.
+        Wish::Alter { name, mut alterations } => {
+            for alteration in &mut alterations {
+                if let SchemaChange::SetColumnComment { name, .. } = alteration {
+                    *alteration = SchemaChange::SetNullable(name.clone());
+                }
+            }
+            Wish::Alter { name, alterations }
+        }
         wish => wish,
     }
 }

@@ -12,7 +12,7 @@ pub(crate) fn check_invariants(catalog: &Catalog) {
     let mut tables_in: BTreeMap<&DatabaseName, u64> = BTreeMap::new();
     let homes: BTreeMap<DatabaseName, u64> =
         catalog.databases.values().map(|d| (d.name.clone(), d.tables)).collect();
-    for (name, table) in &catalog.tables {
+    for (name, table) in catalog.tables() {
         let home = homes.get_key_value(&name.database());
         let (home, _) = home.unwrap_or_else(|| panic!("{name} is in no database"));
         *tables_in.entry(home).or_default() += 1;

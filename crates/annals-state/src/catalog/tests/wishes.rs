@@ -471,7 +471,9 @@ pub(crate) fn random_wish(dice: &mut Dice, catalog: &Catalog, past: &[Arc<Versio
 fn random_change_of_rows(dice: &mut Dice, catalog: &Catalog) -> Wish {
     let name = random_table(dice, catalog, 9);
     let columns = its_columns(catalog, &name).unwrap_or_default();
+    let is_table = catalog.table(&name).is_some_and(|table| !table.state().is_view());
     let column = match columns.as_slice() {
+        [] if is_table => return Wish::Truncate { name },
         [] => "k".to_owned(),
         columns => dice.pick(columns).0.clone(),
     };
