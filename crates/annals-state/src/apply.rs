@@ -111,6 +111,7 @@ struct Applied {
     target: Target,
     metrics: Metrics,
     discarded: Vec<VersionId>,
+    dropped: Vec<TableId>,
 }
 
 impl Catalog {
@@ -162,6 +163,7 @@ impl Catalog {
             metrics: applied.metrics,
             location: staged.location.clone(),
             discarded: applied.discarded,
+            dropped: applied.dropped,
         })
     }
 
@@ -232,7 +234,7 @@ impl Catalog {
         self.tables.insert(Arc::new(table));
         self.count_tables(&name.database(), 1, place);
         let target = Target::Table { name, id, ordinal: 0 };
-        Ok(Applied { kind, target, metrics, discarded: Vec::new() })
+        Ok(Applied { kind, target, metrics, discarded: Vec::new(), dropped: Vec::new() })
     }
 
     fn replace(
@@ -277,7 +279,7 @@ impl Catalog {
         let mut metrics = add_rows(&mut state, &mut next.marks, current.id, content.rows, place);
         metrics += removed_with(old);
         next.state = Arc::new(state);
-        Ok(self.put(name, next, kind, metrics, discarded, place))
+        Ok(self.put(next, kind, metrics, discarded, place))
     }
 
     fn append(
@@ -299,7 +301,7 @@ impl Catalog {
         let metrics = add_rows(&mut state, &mut next.marks, current.id, rows, place);
         next.stamps.append = place.at;
         next.state = Arc::new(state);
-        Ok(self.put(name, next, OperationKind::Append, metrics, Vec::new(), place))
+        Ok(self.put(next, OperationKind::Append, metrics, Vec::new(), place))
     }
 
     fn change_rows(
@@ -327,7 +329,7 @@ impl Catalog {
             next.stamps.append = place.at;
         }
         next.state = Arc::new(state);
-        Ok(self.put(name, next, kind, metrics, Vec::new(), place))
+        Ok(self.put(next, kind, metrics, Vec::new(), place))
     }
 
     fn alter_schema(
@@ -343,7 +345,7 @@ impl Catalog {
         next.state = Arc::new(state);
         let description: Vec<String> = alterations.iter().map(SchemaChange::describe).collect();
         let kind = OperationKind::AlterSchema { description: description.join("; ").into() };
-        Ok(self.put(name, next, kind, Metrics::default(), Vec::new(), place))
+        Ok(self.put(next, kind, Metrics::default(), Vec::new(), place))
     }
 
     fn alter_details(
@@ -359,7 +361,7 @@ impl Catalog {
         next.state = Arc::new(state);
         next.stamps.property = place.at;
         let none = Metrics::default();
-        Ok(self.put(name, next, OperationKind::SetProperties, none, Vec::new(), place))
+        Ok(self.put(next, OperationKind::SetProperties, none, Vec::new(), place))
     }
 
     fn rename(
@@ -381,7 +383,8 @@ impl Catalog {
         next.stamps.schema = place.at;
         next.end_life(place.at);
         next.begin_life(to.clone(), place);
-        let target = Target::Table { name: from.clone(), id: next.id, ordinal: next.ordinal };
+        let (name, id) = (current.name().clone(), next.id);
+        let target = Target::Table { name, id, ordinal: next.ordinal };
         if from != &to {
             let mut departure = Departure::of(&next, place.at);
             departure.renamed_to = Some(to.clone());
@@ -392,7 +395,8 @@ impl Catalog {
         self.count_tables(&from.database(), -1, place);
         self.count_tables(&to.database(), 1, place);
         let kind = OperationKind::Rename { to };
-        Ok(Applied { kind, target, metrics: Metrics::default(), discarded: Vec::new() })
+        let (metrics, discarded, dropped) = (Metrics::default(), Vec::new(), Vec::new());
+        Ok(Applied { kind, target, metrics, discarded, dropped })
     }
 
     fn drop_table(&mut self, name: &TableName, place: &Place) -> Result<Applied, CatalogError> {
@@ -403,9 +407,14 @@ impl Catalog {
         self.count_tables(&name.database(), -1, place);
         Ok(Applied {
             kind: OperationKind::DropTable,
-            target: Target::Table { name: name.clone(), id: table.id, ordinal: table.ordinal },
+            target: Target::Table {
+                name: table.name().clone(),
+                id: table.id,
+                ordinal: table.ordinal,
+            },
             metrics: removed_with(&table.state),
             discarded: discarded_by(&table, place),
+            dropped: Vec::new(),
         })
     }
 
@@ -420,7 +429,6 @@ impl Catalog {
     /// Puts the next state of an existing table in its place.
     fn put(
         &mut self,
-        name: &TableName,
         mut next: TableVersion,
         kind: OperationKind,
         metrics: Metrics,
@@ -428,9 +436,10 @@ impl Catalog {
         place: &Place,
     ) -> Applied {
         next.begin_change(place);
-        let target = Target::Table { name: name.clone(), id: next.id, ordinal: next.ordinal };
+        let name = next.name().clone();
+        let target = Target::Table { name, id: next.id, ordinal: next.ordinal };
         self.tables.insert(Arc::new(next));
-        Applied { kind, target, metrics, discarded }
+        Applied { kind, target, metrics, discarded, dropped: Vec::new() }
     }
 
     fn count_tables(&mut self, name: &DatabaseName, by: i64, place: &Place) {
@@ -454,7 +463,8 @@ struct Replacement<'a> {
 impl Applied {
     fn to_database(kind: OperationKind, name: &DatabaseName) -> Self {
         let target = Target::Database(name.clone());
-        Self { kind, target, metrics: Metrics::default(), discarded: Vec::new() }
+        let (metrics, discarded, dropped) = (Metrics::default(), Vec::new(), Vec::new());
+        Self { kind, target, metrics, discarded, dropped }
     }
 }
 

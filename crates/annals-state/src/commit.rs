@@ -109,6 +109,19 @@ pub struct Operation {
     /// For an overwrite that was not computed from what it replaced: the versions after its base
     /// whose rows it discarded.
     pub discarded: Vec<VersionId>,
+    /// The tables that went with a dropped database.
+    pub dropped: Vec<TableId>,
+}
+
+impl Operation {
+    /// Whether it did something to this table, under whatever name.
+    pub fn touches(&self, id: TableId) -> bool {
+        match &self.target {
+            Target::Store => true,
+            Target::Database(_) => self.dropped.contains(&id),
+            Target::Table { id: of, .. } => *of == id,
+        }
+    }
 }
 
 /// What an operation was done to.
@@ -276,9 +289,6 @@ impl Commit {
 
     /// Whether the commit did something to this table, under whatever name.
     pub fn touches(&self, id: TableId) -> bool {
-        self.operations.iter().any(|o| {
-            matches!(o.target, Target::Store)
-                || matches!(o.target, Target::Table { id: of, .. } if of == id)
-        })
+        self.operations.iter().any(|operation| operation.touches(id))
     }
 }

@@ -22,13 +22,13 @@
 //! | add column | C | C | X | C | C³ | X | X | C |
 //! | other schema change, rename | X | X | X | C | X | X | X | C |
 //! | restore | X | X | X | C | X | X | X | C |
-//! | set property | C | C | C | C | C | C | C | C⁴ |
+//! | set property | C | C | C | C | C | C | C⁴ | C⁴ |
 //! | blind drop | C² | C² | C² | C | C | X | X | C |
 //! | drop after read | X | X | X | C | C | X | X | C |
 //!
 //! ¹ if rows of my layout can still be read under the schema of now, else X. ² what is current at
 //! commit is replaced, and the record names what was discarded. ³ if the columns are others.
-//! ⁴ if the keys are others. Creating what somebody created meanwhile is X: begun again, the mode
+//! ⁴ if the keys that changed are others. Creating what somebody created meanwhile is X: begun again, the mode
 //! of the save decides. A restore of the whole store is X with every commit.
 //!
 //! Different tables commute under [`Isolation::Snapshot`]. Under [`Isolation::Serializable`] a
@@ -284,7 +284,7 @@ pub fn winner_of(error: &CatalogError, head: &Catalog) -> Option<VersionId> {
         CatalogError::DatabaseNotEmpty { database, .. } => {
             Some(head.database(database)?.tables_changed)
         }
-        CatalogError::TableExists { table, .. } => Some(head.table(table)?.since()),
+        CatalogError::TableExists { table, .. } => Some(arrival(head.table(table)?)),
         _ => None,
     }
 }
@@ -360,7 +360,7 @@ fn check_writes(
 ) -> Result<(), Refusal> {
     let Some(base) = &mine.base else {
         return match head.table(name) {
-            Some(now) => Err(Refusal::new(Rule::Created, now.since())),
+            Some(now) => Err(Refusal::new(Rule::Created, arrival(now))),
             None => mine.brings_back.map_or(Ok(()), |id| still_away(id, ask, head)),
         };
     };
@@ -383,6 +383,11 @@ fn check_writes(
     }
     check_layouts(mine, &theirs)?;
     check_properties(mine, base, &theirs)
+}
+
+/// The version since which the table has had its name without a gap.
+fn arrival(table: &TableVersion) -> VersionId {
+    table.lives().last().map_or(table.since(), |life| life.from)
 }
 
 /// A table that is to come back must not have come and gone meanwhile: its numbers have moved on.
@@ -477,7 +482,7 @@ fn check_chunks(mine: &Footprint, theirs: &Theirs<'_>) -> Result<(), Refusal> {
     for sequence in &mine.touched {
         let changed = match state.chunk_map().get(sequence) {
             Some(entry) => entry.deletions().and_then(|deleted| theirs.since(deleted.changed())),
-            None => Some(theirs.now.since()),
+            None => Some(theirs.now.stamps().rows.max(theirs.now.stamps().compact)),
         };
         if let Some(changed) = changed {
             touched.push(*sequence);
@@ -510,7 +515,7 @@ fn new_matches(state: &TableState, first_new: u64, predicate: &Predicate) -> Vec
         // A predicate that no longer binds says nothing about any row.
         Err(_) => true,
     });
-    matching.map(|(sequence, entry)| (*sequence, entry.birth())).collect()
+    matching.map(|(sequence, entry)| (sequence, entry.birth())).collect()
 }
 
 fn check_columns(mine: &Footprint, theirs: &Theirs<'_>) -> Result<(), Refusal> {
@@ -542,7 +547,9 @@ fn check_properties(
     base: &TableVersion,
     theirs: &Theirs<'_>,
 ) -> Result<(), Refusal> {
-    let Some(winner) = theirs.since(theirs.now.stamps().property) else { return Ok(()) };
+    // A restore puts back the properties of then.
+    let stamps = theirs.now.stamps();
+    let Some(winner) = theirs.since(stamps.property.max(stamps.restore)) else { return Ok(()) };
     let (then, now) = (base.state().details(), theirs.now.state().details());
     let differs = |key: &&Arc<str>| then.properties.get(*key) != now.properties.get(*key);
     if let Some(key) = mine.property_keys.iter().find(differs) {
@@ -560,7 +567,7 @@ fn check_reads(ask: Check<'_>, head: &Catalog) -> Result<(), Box<(Subject, Refus
         let changed = |theirs, winner| refuse(Refusal::new(Rule::ReadChanged { theirs }, winner));
         let now = match (&reads.base, head.table(name)) {
             (None, None) => continue,
-            (None, Some(now)) => return Err(changed("a create", now.since())),
+            (None, Some(now)) => return Err(changed("a create", arrival(now))),
             (Some(base), Some(now)) if base.id() == now.id() => {
                 if Arc::ptr_eq(base, now) {
                     continue;

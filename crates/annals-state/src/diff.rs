@@ -14,7 +14,7 @@ use crate::catalog::{Database, Difference};
 use crate::commit::Metrics;
 use crate::name::{DatabaseName, TableName};
 use crate::schema::{Column, ColumnId, TableSchema};
-use crate::table::{ChunkEntry, TableId, TableVersion};
+use crate::table::{ChunkDifference, ChunkEntry, TableId, TableVersion};
 use crate::version::{Version, VersionId};
 
 /// What differs between two versions of a store.
@@ -237,14 +237,14 @@ impl TableDiff {
             (Some(old), Some(new)) => {
                 for item in old.chunk_map().diff(new.chunk_map()) {
                     match item {
-                        DiffItem::Add(sequence, entry) => {
-                            diff.chunks_added.push((*sequence, entry.clone()));
+                        ChunkDifference::Added(sequence, entry) => {
+                            diff.chunks_added.push((sequence, entry.clone()));
                         }
-                        DiffItem::Remove(sequence, entry) => {
-                            diff.chunks_removed.push((*sequence, entry.clone()));
+                        ChunkDifference::Removed(sequence, entry) => {
+                            diff.chunks_removed.push((sequence, entry.clone()));
                         }
-                        DiffItem::Update { old: (sequence, old), new: (_, new) } => {
-                            diff.chunks_changed.push((*sequence, old.clone(), new.clone()));
+                        ChunkDifference::Changed(sequence, old, new) => {
+                            diff.chunks_changed.push((sequence, old.clone(), new.clone()));
                         }
                     }
                 }

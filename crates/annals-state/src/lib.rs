@@ -16,6 +16,7 @@
 //! | which versions can be reached, which expire | [`timeline`] |
 //! | what differs between two versions | [`diff`] |
 //! | which rows match, which chunks can be skipped | [`predicate`], [`pruning`] |
+//! | what is a persistent sequence that grows by one | [`run`] |
 //!
 //! **Invariant:** nothing here reads a clock, a file or a random number, starts a thread or
 //! waits. Recovery and tests replay the rules and get the same state.
@@ -32,6 +33,7 @@ pub mod error;
 pub mod name;
 pub mod predicate;
 pub mod pruning;
+pub mod run;
 pub mod save_mode;
 pub mod schema;
 pub mod table;

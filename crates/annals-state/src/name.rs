@@ -45,8 +45,8 @@ pub struct TableName {
 impl DatabaseName {
     /// Where the database's tables stand in the catalog's map.
     pub(crate) fn digests(&self) -> RangeInclusive<Digest> {
-        let first = u128::from(digest(self.folded())) << 64;
-        Digest(first)..=Digest(first | u128::from(u64::MAX))
+        let database = digest(self.folded());
+        Digest { database, table: 0 }..=Digest { database, table: u64::MAX }
     }
 
     /// Takes `text` as the name itself: dots and backticks are characters like any other.
@@ -279,13 +279,31 @@ impl Hash for Folded {
 
 /// Where a name stands in the catalog's map: tables of one database together, within it by a
 /// digest of the name. A number is found faster than a text, and copied without counting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Digest(u128);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Digest {
+    database: u64,
+    table: u64,
+}
+
+impl Ord for Digest {
+    /// One wide comparison: a branch on each half would be mispredicted in every search.
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        let wide = |digest: &Self| u128::from(digest.database) << 64 | u128::from(digest.table);
+        wide(self).cmp(&wide(other))
+    }
+}
+
+impl PartialOrd for Digest {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl Digest {
     fn of(joined: &str) -> Self {
         let (database, table) = parts(joined);
-        Self(u128::from(digest(database)) << 64 | u128::from(digest(table)))
+        Self { database: digest(database), table: digest(table) }
     }
 }
 

@@ -8,6 +8,8 @@
 //! **Rule:** ordinals, row ids, sequences and column ids belong to a table's id and never go
 //! back: not on overwrite, rename or restore, nor when the table is dropped and comes back.
 
+mod chunks;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -15,6 +17,7 @@ use arrow_schema::SchemaRef;
 use im::OrdMap;
 use roaring::RoaringBitmap;
 
+pub use self::chunks::{ChunkDifference, Chunks};
 use crate::chunk::Chunk;
 use crate::name::TableName;
 use crate::schema::{ColumnId, TableSchema};
@@ -54,7 +57,7 @@ pub struct TableState {
     pub(crate) schema: Arc<TableSchema>,
     /// Every schema that a chunk of this state was written under; entries point here.
     pub(crate) layouts: Arc<[Arc<TableSchema>]>,
-    pub(crate) chunks: OrdMap<u64, ChunkEntry>,
+    pub(crate) chunks: Chunks,
     pub(crate) rows: u64,
     pub(crate) bytes: u64,
     pub(crate) details: Arc<Details>,
@@ -241,7 +244,7 @@ impl TableState {
             kind,
             layouts: Arc::from([Arc::clone(&schema)]),
             schema,
-            chunks: OrdMap::new(),
+            chunks: Chunks::new(),
             rows: 0,
             bytes: 0,
             details,
@@ -286,11 +289,11 @@ impl TableState {
 
     /// The chunks in the order in which they were written, by sequence.
     pub fn chunks(&self) -> impl DoubleEndedIterator<Item = (u64, &ChunkEntry)> {
-        self.chunks.iter().map(|(sequence, entry)| (*sequence, entry))
+        self.chunks.iter()
     }
 
     /// The chunks themselves, persistent: cloning is O(1).
-    pub fn chunk_map(&self) -> &OrdMap<u64, ChunkEntry> {
+    pub fn chunk_map(&self) -> &Chunks {
         &self.chunks
     }
 

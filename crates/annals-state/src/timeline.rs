@@ -7,17 +7,16 @@
 //! **Rule:** expiry is a function of the timeline and a policy; it reads no clock. The newest
 //! version never expires, nor does a tagged one.
 
-mod run;
-
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use im::OrdMap;
 
-use self::run::Run;
-
 use crate::commit::Commit;
+use crate::diff::{TableChange, TableDiff, VersionDiff};
 use crate::name::shorten;
+use crate::run::Run;
 use crate::table::{TableId, TableVersion};
 use crate::version::{Timestamp, Version, VersionId};
 
@@ -25,7 +24,7 @@ use crate::version::{Timestamp, Version, VersionId};
 #[derive(Clone, Debug)]
 pub struct Timeline {
     /// Versions `first ..= newest`, dense.
-    window: Run<Arc<Version>>,
+    window: Run<Slot>,
     first: VersionId,
     /// Versions below the window that a tag names.
     kept: OrdMap<VersionId, Arc<Version>>,
@@ -36,6 +35,15 @@ pub struct Timeline {
     records: Run<Arc<Commit>>,
     /// Logical bytes of chunks that versions of the window hold and the newest does not.
     historical_bytes: u64,
+}
+
+/// A version in the window.
+#[derive(Clone, Debug)]
+struct Slot {
+    version: Arc<Version>,
+    /// Logical bytes of chunks that the version before had and it has not: kept here so that expiry need not
+    /// look into versions that nobody has touched for long.
+    bytes_removed: u64,
 }
 
 /// Commit records, dense, as a value.
@@ -238,7 +246,7 @@ impl Timeline {
     pub fn starting_at(version: Arc<Version>) -> Self {
         let mut window = Run::new();
         let first = version.id();
-        window.push_back(version);
+        window.push_back(Slot { version, bytes_removed: 0 });
         Self {
             first,
             window,
@@ -252,7 +260,7 @@ impl Timeline {
 
     /// The newest version.
     pub fn newest(&self) -> &Arc<Version> {
-        self.window.back().expect("the newest version never expires")
+        &self.window.back().expect("the newest version never expires").version
     }
 
     /// The oldest version of the dense window.
@@ -277,7 +285,7 @@ impl Timeline {
 
     /// All versions that can be reached, oldest first.
     pub fn versions(&self) -> impl DoubleEndedIterator<Item = &Arc<Version>> {
-        self.kept.values().chain(self.window.iter())
+        self.kept.values().chain(self.window.iter().map(|slot| &slot.version))
     }
 
     /// The commit records that are kept, dense up to the newest version's. O(1).
@@ -304,6 +312,10 @@ impl Timeline {
         self.historical_bytes
     }
 
+    fn in_window(&self, index: usize) -> Option<&Arc<Version>> {
+        self.window.get(index).map(|slot| &slot.version)
+    }
+
     /// The version of this number. O(1), for tagged versions below the window O(log tags).
     ///
     /// # Errors
@@ -315,7 +327,7 @@ impl Timeline {
             return Err(TravelError::NoVersion { asked, newest });
         }
         let version = match asked.0.checked_sub(self.first.0) {
-            Some(index) => usize::try_from(index).ok().and_then(|index| self.window.get(index)),
+            Some(index) => usize::try_from(index).ok().and_then(|index| self.in_window(index)),
             None => self.kept.get(&asked),
         };
         version.ok_or(TravelError::Expired { asked, oldest: self.first })
@@ -338,9 +350,9 @@ impl Timeline {
             return Err(TravelError::Future { asked, now });
         }
         let after = partition_point(self.window.len(), |index| {
-            self.window.get(index).is_some_and(|version| version.timestamp() <= asked)
+            self.in_window(index).is_some_and(|version| version.timestamp() <= asked)
         });
-        if let Some(version) = after.checked_sub(1).and_then(|index| self.window.get(index)) {
+        if let Some(version) = after.checked_sub(1).and_then(|index| self.in_window(index)) {
             return Ok(version);
         }
         // Which version was current then is known only if the next one is kept too.
@@ -351,7 +363,7 @@ impl Timeline {
                 .next()
                 .is_some_and(|next| next == self.first || self.kept.contains_key(&next))
         };
-        let oldest = self.window.front().unwrap_or_else(|| self.newest());
+        let oldest = self.in_window(0).unwrap_or_else(|| self.newest());
         before.filter(next_is_kept).ok_or_else(|| TravelError::TooEarly {
             asked,
             oldest: oldest.id(),
@@ -399,10 +411,13 @@ impl Timeline {
             let table = version.catalog().table(&life.name);
             table.filter(|table| table.id() == id).cloned()
         };
-        let after = self.newest().id().0.saturating_add(1);
-        let end = life.until.map_or(after, |until| until.0.min(after));
+        // Both ends belong to the span: there may be no number after the newest version's.
+        let newest = self.newest().id().0;
+        let last = life.until.map_or(newest, |until| (until.0 - 1).min(newest));
         let from = life.from.max(self.first);
-        let count = usize::try_from(end.saturating_sub(from.0)).unwrap_or(usize::MAX);
+        let count = last
+            .checked_sub(from.0)
+            .map_or(0, |more| usize::try_from(more).unwrap_or(usize::MAX).saturating_add(1));
         let version = |index: usize| self.at_version(VersionId(from.0 + index as u64)).ok();
         let found = partition_point(count, |index| {
             let table = version(index).and_then(|version| state_in(version, table.id()));
@@ -422,33 +437,33 @@ impl Timeline {
 
     /// Adds the version that the newest one led to.
     pub fn push(&mut self, version: Arc<Version>) {
+        let mut bytes_removed = 0;
         if let Some(commit) = version.commit() {
-            self.historical_bytes += commit.metrics().bytes_removed;
+            bytes_removed = superseded_bytes(self.newest(), &version);
             self.records.push_back(Arc::clone(commit));
         }
-        self.window.push_back(version);
+        self.historical_bytes += bytes_removed;
+        self.window.push_back(Slot { version, bytes_removed });
     }
 
     /// Drops what `policy` does not keep, oldest first, at most `versions_at_most` of them, and
     /// returns it: freeing it can be long work, for the caller to do where it disturbs nobody.
     pub fn expire(&mut self, policy: &Retention, versions_at_most: usize) -> Vec<Arc<Version>> {
         let (mut gone, mut expiring) = (0, 0);
-        while let (Some(version), Some(successor)) =
-            (self.window.get(gone), self.window.get(gone + 1))
-        {
+        while let Some(successor) = self.window.get(gone + 1) {
             let too_many = self.window.len() - gone > policy.versions_max.max(1);
             let too_large = self.historical_bytes > policy.historical_bytes_max;
             if expiring == versions_at_most || !(too_many || too_large) {
                 break;
             }
-            let removed = successor.commit().map_or(0, |commit| commit.metrics().bytes_removed);
-            self.historical_bytes = self.historical_bytes.saturating_sub(removed);
-            expiring += usize::from(!self.tagged.contains_key(&version.id()));
+            self.historical_bytes = self.historical_bytes.saturating_sub(successor.bytes_removed);
+            let version = VersionId(self.first.0 + gone as u64);
+            expiring += usize::from(!self.tagged.contains_key(&version));
             gone += 1;
         }
         self.first = VersionId(self.first.0 + gone as u64);
         let mut expired = Vec::with_capacity(expiring);
-        for version in self.window.take_front(gone) {
+        for Slot { version, .. } in self.window.take_front(gone) {
             if self.tagged.contains_key(&version.id()) {
                 self.kept.insert(version.id(), version);
             } else {
@@ -506,6 +521,34 @@ impl Timeline {
         }
         Ok(version)
     }
+}
+
+/// Bytes of chunks that `before` has and its successor does not.
+///
+/// Of a commit of one operation the record tells. One of several may have taken away what it
+/// brought itself, which no version ever held: O(what differs).
+fn superseded_bytes(before: &Version, successor: &Version) -> u64 {
+    let Some(commit) = successor.commit() else { return 0 };
+    if commit.operations.len() == 1 {
+        return commit.metrics().bytes_removed;
+    }
+    let diff = VersionDiff::between(before, successor);
+    // A table that was renamed went and came; by its id it is one.
+    let mut tables: BTreeMap<TableId, [Option<&TableVersion>; 2]> = BTreeMap::new();
+    for change in &diff.tables {
+        let [old, new] = tables.entry(change.id()).or_default();
+        match change {
+            TableChange::Added { table, .. } => *new = Some(table),
+            TableChange::Removed { table, .. } => *old = Some(table),
+            TableChange::Changed { before, after, .. } => {
+                *old = Some(before);
+                *new = Some(after);
+            }
+        }
+    }
+    let removed =
+        |[old, new]: &[Option<&TableVersion>; 2]| TableDiff::of(*old, *new).metrics().bytes_removed;
+    tables.values().map(removed).sum()
 }
 
 /// The first index in `0..len` for which `before` is false; `before` is true, then false.

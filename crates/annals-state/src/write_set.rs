@@ -11,7 +11,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow_schema::{DataType, FieldRef};
-use im::Vector;
 use roaring::RoaringBitmap;
 
 use crate::catalog::{Catalog, Database};
@@ -19,6 +18,7 @@ use crate::chunk::Chunk;
 use crate::commit::{OperationKind, SourceLocation};
 use crate::name::{DatabaseName, TableName};
 use crate::predicate::Predicate;
+use crate::run::Run;
 use crate::save_mode::SaveMode;
 use crate::schema::TableSchema;
 use crate::table::{Details, TableId, TableKind, TableVersion};
@@ -306,7 +306,7 @@ pub struct Staged {
 /// All changes of a transaction, in order.
 #[derive(Clone, Debug, Default)]
 pub struct WriteSet {
-    changes: Vector<Arc<Staged>>,
+    changes: Run<Arc<Staged>>,
 }
 
 /// What a transaction does to each name, in sum: derived from its changes when others committed
@@ -380,7 +380,7 @@ impl WriteSet {
     /// What the changes come to for each name, on top of `base`. O(changes).
     pub fn footprints(&self, base: &Catalog) -> Footprints {
         let mut footprints = Footprints::default();
-        for staged in &self.changes {
+        for staged in self.changes.iter() {
             footprints.note(base, &staged.change);
         }
         footprints

@@ -13,10 +13,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use annals_state::apply::Place;
 use annals_state::commit::{CommitInfo, Isolation};
 use annals_state::conflict::{self, Check, Conflict, Rule, Subject};
+use annals_state::run::Run;
 use annals_state::timeline::{Retention, Timeline, TravelError};
 use annals_state::write_set::ReadSet;
 use annals_state::{Catalog, Commit, Timestamp, Version, VersionId};
-use im::Vector;
 
 use crate::error::CommitError;
 use crate::published::{Head, Published};
@@ -223,7 +223,7 @@ fn carry_over(
     tip: &Head,
     request: &Request<'_>,
     at: VersionId,
-) -> Result<(Catalog, Vector<Arc<annals_state::commit::Operation>>), CommitError> {
+) -> Result<(Catalog, Run<Arc<annals_state::commit::Operation>>), CommitError> {
     let (base, head) = (request.base.id(), tip.version.id());
     let writes = &request.draft.writes.footprints(request.base.catalog());
     let ask = Check { writes, reads: request.reads, isolation: request.isolation, base, head };
@@ -236,7 +236,7 @@ fn carry_over(
     let mut catalog = tip.version.catalog().clone();
     let oldest = tip.timeline.oldest_reachable();
     let place = Place::on_head(writes, base, &catalog, at, oldest);
-    let mut operations = Vector::new();
+    let mut operations = Run::new();
     for staged in request.draft.writes.changes() {
         let operation = catalog.apply(staged, &place).map_err(|error| {
             let winner = conflict::winner_of(&error, tip.version.catalog()).unwrap_or(head);

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use annals_state::commit::{Commit, Operation, Target};
+use annals_state::commit::{Commit, Operation, OperationKind, Target};
 use annals_state::name::ToDatabaseName;
 use annals_state::table::TableId;
 use annals_state::timeline::{Records, Timeline};
-use annals_state::{DatabaseName, NameError};
+use annals_state::{DatabaseName, NameError, TableName};
 use arrow_array::builder::{
     BooleanBuilder, StringBuilder, TimestampMicrosecondBuilder, UInt32Builder, UInt64Builder,
 };
@@ -33,9 +33,16 @@ impl Scope {
     fn covers(&self, operation: &Operation) -> bool {
         match (self, &operation.target) {
             (Self::Store, _) | (_, Target::Store) => true,
+            (Self::Table(id), _) => operation.touches(*id),
             (Self::Database(name), Target::Database(of)) => name == of,
-            (Self::Database(name), Target::Table { name: of, .. }) => of.is_in(name),
-            (Self::Table(id), Target::Table { id: of, .. }) => id == of,
+            (Self::Database(name), Target::Table { name: of, .. }) => {
+                let moved_in = |to: &TableName| to.is_in(name);
+                let to = match &operation.kind {
+                    OperationKind::Rename { to } => Some(to),
+                    _ => None,
+                };
+                of.is_in(name) || to.is_some_and(moved_in)
+            }
             _ => false,
         }
     }

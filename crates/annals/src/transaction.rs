@@ -7,12 +7,12 @@ use std::sync::Arc;
 use annals_state::apply::Place;
 use annals_state::commit::{CommitInfo, Isolation, Operation, OperationKind};
 use annals_state::name::{ToDatabaseName, ToTableName};
+use annals_state::run::Run;
 use annals_state::table::TableVersion;
 use annals_state::timeline::At;
 use annals_state::write_set::{Change, NewRows, PropertyPatch, SchemaChange, Staged, WriteSet};
 use annals_state::{Catalog, Commit, DatabaseName, TableName, Timestamp, Version, VersionId};
 use arrow_schema::{DataType, FieldRef};
-use im::Vector;
 
 use crate::committer::{Outcome, Request};
 use crate::definition::{NewDatabase, NewTable, NewView};
@@ -46,7 +46,7 @@ pub struct Transaction {
 pub(crate) struct Draft {
     pub(crate) catalog: Catalog,
     pub(crate) writes: WriteSet,
-    pub(crate) operations: Vector<Arc<Operation>>,
+    pub(crate) operations: Run<Arc<Operation>>,
 }
 
 /// A state of a transaction's changes to go back to. Costs O(1).
@@ -125,7 +125,7 @@ impl Transaction {
         let draft = Draft {
             catalog: base.catalog().clone(),
             writes: WriteSet::default(),
-            operations: Vector::new(),
+            operations: Run::new(),
         };
         let isolation = shared.options.isolation;
         let reads = Arc::new(ReadLog::new(Arc::clone(&base)));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Applied, Place, patch_properties};
 use crate::catalog::{Catalog, Database};
-use crate::commit::OperationKind;
+use crate::commit::{OperationKind, Target};
 use crate::error::CatalogError;
 use crate::name::{DatabaseName, TableName};
 use crate::write_set::PropertyPatch;
@@ -42,11 +42,19 @@ impl Catalog {
             let tables = database.tables;
             return Err(CatalogError::DatabaseNotEmpty { database: name.clone(), tables });
         }
-        let mut applied = Applied::to_database(OperationKind::DropDatabase { cascade }, name);
+        let kind = OperationKind::DropDatabase { cascade };
+        let mut applied = Applied::to_database(kind, &database.name);
         let tables: Vec<TableName> = self.tables_in(name).map(|(name, _)| name.clone()).collect();
         for table in &tables {
-            applied.metrics += self.drop_table(table, place)?.metrics;
+            let gone = self.drop_table(table, place)?;
+            applied.metrics += gone.metrics;
+            applied.discarded.extend(gone.discarded);
+            if let Target::Table { id, .. } = gone.target {
+                applied.dropped.push(id);
+            }
         }
+        applied.discarded.sort_unstable();
+        applied.discarded.dedup();
         self.databases.remove(name);
         self.databases_changed = place.at;
         Ok(applied)
@@ -62,7 +70,8 @@ impl Catalog {
             database.comment.clone_from(comment);
         }
         patch_properties(&mut database.properties, patch);
+        let name = database.name.clone();
         self.databases.insert(name.clone(), Arc::new(database));
-        Ok(Applied::to_database(OperationKind::AlterDatabase, name))
+        Ok(Applied::to_database(OperationKind::AlterDatabase, &name))
     }
 }

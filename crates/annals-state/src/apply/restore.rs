@@ -3,18 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use im::OrdMap;
-use im::ordmap::DiffItem;
-
 use super::{Applied, Place, written_in};
 use crate::catalog::{Catalog, Database, Departure, Difference};
 use crate::commit::{Metrics, OperationKind, Target};
 use crate::error::CatalogError;
 use crate::name::TableName;
-use crate::table::{ChunkEntry, Stamps, TableVersion};
+use crate::table::{ChunkDifference, ChunkEntry, Chunks, Stamps, TableVersion};
 use crate::version::{Version, VersionId};
-
-type ChunkMap = OrdMap<u64, ChunkEntry>;
 
 impl Catalog {
     pub(super) fn restore_table(
@@ -32,7 +27,7 @@ impl Catalog {
                 next.marks = next.marks.max(source.marks);
                 next.state = Arc::clone(&source.state);
                 next.stamps.restore = place.at;
-                Ok(self.put(name, next, kind, metrics, Vec::new(), place))
+                Ok(self.put(next, kind, metrics, Vec::new(), place))
             }
             Some(_) => Err(CatalogError::OtherTable { table: name.clone(), at: from }),
             None => {
@@ -44,10 +39,10 @@ impl Catalog {
                 let next = self.bring_back(&name, source, place);
                 let target =
                     Target::Table { name: name.clone(), id: next.id, ordinal: next.ordinal };
-                let metrics = moved_between(&OrdMap::new(), &source.state.chunks);
+                let metrics = moved_between(&Chunks::new(), &source.state.chunks);
                 self.tables.insert(Arc::new(next));
                 self.count_tables(&name.database(), 1, place);
-                Ok(Applied { kind, target, metrics, discarded: Vec::new() })
+                Ok(Applied { kind, target, metrics, discarded: Vec::new(), dropped: Vec::new() })
             }
         }
     }
@@ -91,10 +86,13 @@ impl Catalog {
                 Difference::Added(then) => change.push((name.clone(), Arc::clone(then))),
                 Difference::Removed(_) => leave.push(name.clone()),
                 Difference::Changed { old: now, new: then } => {
-                    if now.id != then.id {
+                    // A name that is only written otherwise comes back as it was written.
+                    let renamed = now.name().table_str() != then.name().table_str();
+                    let leaves = now.id != then.id || renamed;
+                    if leaves {
                         leave.push(name.clone());
                     }
-                    if now.id != then.id || !Arc::ptr_eq(&now.state, &then.state) {
+                    if leaves || !Arc::ptr_eq(&now.state, &then.state) {
                         change.push((name.clone(), Arc::clone(then)));
                     }
                 }
@@ -128,10 +126,12 @@ impl Catalog {
             self.tables.insert(Arc::new(next));
         }
         for state in left.values() {
-            metrics += moved_between(&state.chunks, &OrdMap::new());
+            metrics += moved_between(&state.chunks, &Chunks::new());
         }
         if self.databases != old.databases {
-            self.databases_changed = place.at;
+            if !self.databases.keys().eq(old.databases.keys()) {
+                self.databases_changed = place.at;
+            }
             let restored = old.databases.iter().map(|(name, database)| {
                 let mut database = Database::clone(database);
                 database.tables_changed = place.at;
@@ -144,12 +144,13 @@ impl Catalog {
             target: Target::Store,
             metrics,
             discarded: Vec::new(),
+            dropped: Vec::new(),
         }
     }
 }
 
 /// What came and went between two states of a table, by identity. O(chunks not shared).
-fn moved_between(before: &ChunkMap, after: &ChunkMap) -> Metrics {
+fn moved_between(before: &Chunks, after: &Chunks) -> Metrics {
     let mut metrics = Metrics::default();
     let mut came = |entry: &ChunkEntry| {
         metrics.rows_added += entry.live_rows();
@@ -164,10 +165,10 @@ fn moved_between(before: &ChunkMap, after: &ChunkMap) -> Metrics {
     };
     for item in before.diff(after) {
         match item {
-            DiffItem::Add(_, entry) => came(entry),
-            DiffItem::Remove(_, entry) => went(entry),
+            ChunkDifference::Added(_, entry) => came(entry),
+            ChunkDifference::Removed(_, entry) => went(entry),
             // A sequence is used once: the same chunk with other rows deleted.
-            DiffItem::Update { old: (_, old), new: (_, new) } => {
+            ChunkDifference::Changed(_, old, new) => {
                 let (came, went) = old.rows_moved_to(new);
                 kept.rows_added += came;
                 kept.rows_removed += went;

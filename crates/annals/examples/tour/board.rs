@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use annals::{ReadError, Reader, SaveMode, Store, VersionId, WriteError, col};
 use arrow_array::RecordBatch;
@@ -20,16 +20,18 @@ use crate::{Result, text};
 
 const READERS: usize = 3;
 
+/// Long enough to see, on a machine where turning the board takes long.
+const TIME_MAX: Duration = Duration::from_secs(1);
+
 /// A month and a day of it.
 type Day = (i64, i64);
 
-pub(crate) fn run(page: &mut Page, store: &Store, turns: usize) -> Result {
+pub(crate) fn run(page: &mut Page, store: &Store, turns_max: usize) -> Result {
     page.step("Read while others write")?;
     let days = days(store)?;
     page.say(&format!(
-        "A board shows the departures of one day. It is overwritten with the next day, {} times, \
-         while {READERS} threads read it without a pause.",
-        text::count(turns as u64)
+        "A board shows the departures of one day. It is overwritten with the next day over and \
+         over again, for a second at most, while {READERS} threads read it without a pause."
     ))?;
     let turn = shown!(page, |day: &RecordBatch| {
         store.write(day).mode(SaveMode::Overwrite).save_as_table("board")
@@ -39,60 +41,21 @@ pub(crate) fn run(page: &mut Page, store: &Store, turns: usize) -> Result {
         Ok((now.version(), now.table("board")?.read()?))
     });
 
-    let rows_of: BTreeMap<Day, u64> =
-        days.iter().map(|(day, flights)| (*day, flights.num_rows() as u64)).collect();
-    let (first, _) = days.first_key_value().ok_or("there are no flights")?;
-    turn(&days[first])?;
+    let ((_, first), begun) = (days.first_key_value().ok_or("no flights")?, Instant::now());
+    turn(first)?;
     let pinned = store.snapshot();
-
-    let over = AtomicBool::new(false);
-    let begun = Instant::now();
-    let (written, seen) = thread::scope(|scope| {
-        let watch = || {
-            let (mut reader, mut seen) = (store.reader(), Seen::default());
-            // ORDERING: this only says when to stop; what is read is ordered by the store.
-            while !over.load(Ordering::Relaxed) || seen.reads == 0 {
-                seen.note(look(&mut reader), &rows_of);
-            }
-            seen
-        };
-        let readers: Vec<_> = (0..READERS).map(|_| scope.spawn(watch)).collect();
-        let written = days.values().cycle().take(turns).try_for_each(|flights| {
-            turn(flights)?;
-            // There may be fewer cores than threads, and whoever looks is to have a turn as well.
-            thread::yield_now();
-            Ok::<_, WriteError>(())
-        });
-        // ORDERING: as above.
-        over.store(true, Ordering::Relaxed);
-        let seen: Result<Vec<Seen>, _> = readers.into_iter().map(|reader| reader.join()).collect();
-        (written, seen)
-    });
+    let turns = days.values().cycle().take(turns_max);
+    let turns = turns.take_while(|_| begun.elapsed() < TIME_MAX);
+    let (turns, seen) = race(turns, turn, &days, || (store.reader(), look))?;
     let took = begun.elapsed();
-    written?;
-    let seen = seen.map_err(|_| "a reading thread panicked")?;
 
-    page.say(
-        "Every row was checked: all of one day, all of that day, and never an older version.",
-    )?;
-    page.table(
-        &[
-            right("reads"),
-            right("rows"),
-            right("versions seen"),
-            right("missing"),
-            right("empty"),
-            right("torn"),
-            right("back in time"),
-        ],
-        seen.iter().map(Seen::row),
-    )?;
-    let reads: u64 = seen.iter().map(|seen| seen.reads).sum();
+    page.say("Every row was checked: all of one day, all of that day, never an older version.")?;
+    let counted = ["reads", "rows", "versions seen", "missing", "empty", "torn", "back in time"];
+    page.table(&counted.map(right), seen.iter().map(Seen::row))?;
     page.say(&format!(
-        "{} overwrites and {} reads in {}. A snapshot taken before the first of them still shows \
-         its day.",
-        text::count(turns as u64),
-        text::count(reads),
+        "{} overwrites and {} reads in {}. A snapshot from before still shows the first day.",
+        text::count(turns),
+        text::count(seen.iter().map(|seen| seen.reads).sum::<u64>()),
         text::duration(took)
     ))?;
     for seen in &seen {
@@ -100,9 +63,50 @@ pub(crate) fn run(page: &mut Page, store: &Store, turns: usize) -> Result {
         expect("reads that were not of one whole day", &wrong, &0)?;
     }
     let still = rows_in(&pinned.table("board")?.read()?);
-    expect("departures on the pinned board", &still, &rows_of[first])?;
+    expect("departures on the first board", &still, &(first.num_rows() as u64))?;
     Ok(())
 }
+
+/// Turns the board for each of `turns` while others look at it: how often that was, and what each
+/// of them saw.
+fn race<'a, W, L>(
+    turns: impl Iterator<Item = &'a RecordBatch>,
+    turn: impl Fn(&RecordBatch) -> Result<W, WriteError>,
+    days: &BTreeMap<Day, RecordBatch>,
+    reader: impl Fn() -> (Reader, L) + Sync,
+) -> Result<(u64, Vec<Seen>)>
+where
+    L: Fn(&mut Reader) -> Result<Look, ReadError>,
+{
+    let over = AtomicBool::new(false);
+    let watch = || {
+        let ((mut reader, look), mut seen) = (reader(), Seen::default());
+        // ORDERING: this only says when to stop; what is read is ordered by the store.
+        while !over.load(Ordering::Relaxed) || seen.reads == 0 {
+            seen.note(look(&mut reader), days);
+        }
+        seen
+    };
+    thread::scope(|scope| {
+        let readers: Vec<_> = (0..READERS).map(|_| scope.spawn(&watch)).collect();
+        let turned = turns.map(turn).try_fold(0, |turned: u64, result| {
+            result?;
+            // Where there are fewer cores than threads, readers are to have their turn as well.
+            if turned.is_multiple_of(10) {
+                thread::yield_now();
+            }
+            Ok::<_, WriteError>(turned + 1)
+        });
+        // ORDERING: as above.
+        over.store(true, Ordering::Relaxed);
+        let seen = readers.into_iter().map(|reader| reader.join());
+        let seen: Vec<Seen> = seen.collect::<Result<_, _>>().map_err(|_| "a reader panicked")?;
+        Ok((turned?, seen))
+    })
+}
+
+/// What a look at the board showed: the version, and the rows.
+type Look = (VersionId, Vec<RecordBatch>);
 
 /// What one reader saw.
 #[derive(Default)]
@@ -117,25 +121,22 @@ struct Seen {
 }
 
 impl Seen {
-    fn note(
-        &mut self,
-        look: Result<(VersionId, Vec<RecordBatch>), ReadError>,
-        rows_of: &BTreeMap<Day, u64>,
-    ) {
+    fn note(&mut self, look: Result<Look, ReadError>, days: &BTreeMap<Day, RecordBatch>) {
         self.reads += 1;
         let Ok((version, batches)) = look else {
             self.missing += 1;
             return;
         };
         let rows = rows_in(&batches);
+        let is_whole = |day| days.get(day).is_some_and(|all| all.num_rows() as u64 == rows);
+        match days_of(&batches).as_slice() {
+            [] => self.empty += 1,
+            [day] if is_whole(day) => {}
+            _ => self.torn += 1,
+        }
         self.rows += rows;
         self.back_in_time += u64::from(self.versions.last().is_some_and(|last| *last > version));
         self.versions.insert(version);
-        match days_of(&batches).as_slice() {
-            [] => self.empty += 1,
-            [day] if rows_of.get(day) == Some(&rows) => {}
-            _ => self.torn += 1,
-        }
     }
 
     fn row(&self) -> [String; 7] {

@@ -3,10 +3,13 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek};
+use std::iter;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::sync::Arc;
 
 use annals::Source;
+use arrow_array::RecordBatchReader;
 use arrow_csv::ReaderBuilder;
 use arrow_csv::reader::Format;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -16,8 +19,31 @@ use crate::Result;
 /// Larger than the readers' usual batches: fewer of them have to be joined into a chunk.
 const BATCH_ROWS: usize = 1 << 16;
 
-/// The rows of a file. What it is, its ending says, or else its first bytes.
+/// The rows of a file.
 pub(crate) fn open(path: &Path) -> Result<Source<'static>> {
+    let mut reader = guarded(|| reader(path))?;
+    let schema = reader.schema();
+    let batches = iter::from_fn(move || guarded(|| Ok(reader.next().transpose()?)).transpose());
+    Ok(Source::stream(schema, batches))
+}
+
+/// Does something with a file that may be corrupt, on which some decoders panic. To whoever gave
+/// the file, that is an error like any other.
+fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| ()));
+    // What was being read is not looked at again after a panic.
+    let result = panic::catch_unwind(AssertUnwindSafe(work));
+    panic::set_hook(hook);
+    result.unwrap_or_else(|reason| {
+        let text = reason.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| reason.downcast_ref::<&str>().copied());
+        Err(format!("the file is corrupt: {}", text.unwrap_or("it cannot be decoded")).into())
+    })
+}
+
+/// What kind of file it is, its ending says, or else its first bytes.
+fn reader(path: &Path) -> Result<Box<dyn RecordBatchReader>> {
     let mut file = File::open(path)?;
     if file.metadata()?.is_dir() {
         return Err("this is a directory; give the files in it".into());
@@ -37,13 +63,13 @@ pub(crate) fn open(path: &Path) -> Result<Source<'static>> {
 
 const NEITHER: &str = "this is not a Parquet file, and its name does not end in .csv or .tsv";
 
-fn parquet(file: File) -> Result<Source<'static>> {
+fn parquet(file: File) -> Result<Box<dyn RecordBatchReader>> {
     let reader = ParquetRecordBatchReaderBuilder::try_new(file)?;
-    Ok(Source::reader(reader.with_batch_size(BATCH_ROWS).build()?))
+    Ok(Box::new(reader.with_batch_size(BATCH_ROWS).build()?))
 }
 
 /// Reads the file twice: types are inferred from all rows, lest a late one does not fit.
-fn csv(file: File) -> Result<Source<'static>> {
+fn csv(file: File) -> Result<Box<dyn RecordBatchReader>> {
     let mut file = BufReader::new(file);
     let mut header = Vec::new();
     file.read_until(b'\n', &mut header)?;
@@ -57,7 +83,7 @@ fn csv(file: File) -> Result<Source<'static>> {
     let (schema, _) = format.infer_schema(&mut file, None)?;
     file.rewind()?;
     let reader = ReaderBuilder::new(Arc::new(schema)).with_format(format);
-    Ok(Source::reader(reader.with_batch_size(BATCH_ROWS).build_buffered(file)?))
+    Ok(Box::new(reader.with_batch_size(BATCH_ROWS).build_buffered(file)?))
 }
 
 /// What the names in the first line are separated by: whichever is there most often.

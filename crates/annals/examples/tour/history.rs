@@ -20,7 +20,7 @@ pub(crate) fn run(page: &mut Page, store: &Store) -> Result {
         let asked_here = operation.location.file.contains("tour");
         expect("whether an operation was asked for by the tour", &asked_here, &true)?;
     }
-    page.result(&format!("{commits} commits, newest first"))?;
+    page.result(&format!("{}, newest first", text::many(commits, "commit")))?;
     show(page, &history)?;
 
     page.say("The same as Arrow, a row for each operation, to be queried or kept as a table.")?;

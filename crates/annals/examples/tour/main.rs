@@ -75,7 +75,7 @@ fn run(mut arguments: Vec<OsString>) -> Result {
     Ok(page.end()?)
 }
 
-fn tour(page: &mut Page, turns: usize) -> Result {
+fn tour(page: &mut Page, turns_max: usize) -> Result {
     page.title("annals: a tour with every flight that left New York City in 2013")?;
     page.say(
         "Lines marked with a bar are the very code that runs. What they return is checked: if \
@@ -84,7 +84,7 @@ fn tour(page: &mut Page, turns: usize) -> Result {
     let store = load::run(page)?;
     evolve::run(page, &store)?;
     let merger = merge::run(page, &store)?;
-    board::run(page, &store, turns)?;
+    board::run(page, &store, turns_max)?;
     travel::run(page, &store, &merger)?;
     undo::run(page, &store)?;
     history::run(page, &store)?;

@@ -30,10 +30,10 @@ fn save_and_show(page: &mut Page, store: &Store, file: &Path) -> Result {
     let table = store.table(&name)?;
     expect("rows read back", &rows_in(&table.read()?), &saved.rows())?;
     page.result(&format!(
-        "{}: {} rows in {} columns, {}, read back and counted",
+        "{}: {} in {}, {}, read back and counted",
         text::printable(&name.to_string()),
-        text::count(saved.rows()),
-        text::count(table.schema().fields().len() as u64),
+        text::many(saved.rows(), "row"),
+        text::many(table.schema().fields().len() as u64, "column"),
         text::bytes(table.byte_count()),
     ))?;
     columns(page, &table)?;
@@ -69,7 +69,7 @@ fn columns(page: &mut Page, table: &Table) -> Result {
     page.table(&[left("column"), left("type"), right("nulls"), left("min"), left("max")], rows)?;
     match schema.fields().len().saturating_sub(COLUMNS_SHOWN_MAX) {
         0 => Ok(()),
-        more => Ok(page.say(&format!("… and {more} more columns."))?),
+        more => Ok(page.say(&format!("… and {}.", text::many(more as u64, "more column")))?),
     }
 }
 
@@ -95,7 +95,11 @@ fn first_rows(page: &mut Page, table: &Table) -> Result {
         .collect();
     let shown = page.columns_that_fit(&headings, &rows);
     rows.iter_mut().for_each(|row| row.truncate(shown));
-    page.say(&format!("The first rows, in {shown} of {} columns:", headings.len()))?;
+    let columns = text::many(headings.len() as u64, "column");
+    page.say(&match headings.len() == shown {
+        true => "The first rows:".to_owned(),
+        false => format!("The first rows, in {shown} of {columns}:"),
+    })?;
     Ok(page.table(&headings[..shown], rows)?)
 }
 

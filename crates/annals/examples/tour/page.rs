@@ -176,7 +176,7 @@ impl Page {
     /// Lines that are neither folded nor explained, such as commands to type.
     pub(crate) fn verbatim(&mut self, text: &str) -> io::Result<()> {
         writeln!(self.out)?;
-        text.lines().try_for_each(|line| writeln!(self.out, "  {line}"))
+        text.lines().try_for_each(|line| writeln!(self.out, "{}", format!("  {line}").trim_end()))
     }
 
     /// Ends the page.

@@ -21,6 +21,11 @@ pub(crate) fn count(number: impl TryInto<u64>) -> String {
     grouped
 }
 
+/// So many things, of which one is called `thing` and several have an s.
+pub(crate) fn many(number: u64, thing: &str) -> String {
+    format!("{} {thing}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
 /// As [`count`], and nothing for zero: an empty cell is easier to overlook.
 pub(crate) fn count_or_blank(number: u64) -> String {
     if number == 0 { String::new() } else { count(number) }
@@ -88,7 +93,8 @@ pub(crate) fn one_line(text: &str) -> String {
     let cut = text.chars().nth(CHARS_MAX).is_some();
     let chars = text.chars().take(if cut { CHARS_MAX - 1 } else { CHARS_MAX });
     let chars: String = chars.chain(cut.then_some('…')).collect();
-    printable(&chars)
+    // An empty text is not nothing.
+    if chars.is_empty() { "\"\"".to_owned() } else { printable(&chars) }
 }
 
 /// A text without what could move the cursor or change the colours of a terminal.

@@ -86,9 +86,9 @@ fn check_state(name: &TableName, table: &TableVersion) {
     }
 
     let mut next_row = 0;
-    for (sequence, entry) in &state.chunks {
+    for (sequence, entry) in state.chunks.iter() {
         let place = format!("{name}, chunk {sequence}");
-        assert!(*sequence < marks.next_sequence, "{place}: the sequence is still free");
+        assert!(sequence < marks.next_sequence, "{place}: the sequence is still free");
         assert!(entry.first_row >= next_row, "{place}: row ids overlap");
         next_row = entry.first_row + entry.chunk.rows() as u64;
         assert!(next_row <= marks.next_row, "{place}: row ids are still free");

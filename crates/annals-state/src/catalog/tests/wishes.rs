@@ -286,6 +286,18 @@ fn overwrite(
     }
 }
 
+/// Takes rows out by chunk and place, whatever they hold.
+pub(crate) fn take_out(name: &str, removed: &[(u64, Removal)]) -> Change {
+    Change::ChangeRows {
+        name: table(name),
+        removed: removed.into(),
+        rows: nowhere(),
+        predicate: None,
+        alone: false,
+        label: OperationKind::ReplaceWhere { predicate: "".into() },
+    }
+}
+
 /// A comparison with a column of integers.
 pub(crate) fn equals(column: &str, value: i64) -> Predicate {
     col(column).eq(value)

@@ -12,8 +12,9 @@ use im::Vector;
 /// How many values a group has. Only the first may have lost some.
 const GROUP: usize = 16;
 
+/// A persistent sequence for what grows at its end, one value at a time.
 #[derive(Clone, Debug)]
-pub(super) struct Run<T> {
+pub struct Run<T> {
     groups: Vector<Arc<[T]>>,
     /// How many values the first group has lost.
     lost: usize,
@@ -21,16 +22,30 @@ pub(super) struct Run<T> {
     tail: Arc<[T]>,
 }
 
+impl<T: Clone> Default for Run<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<T: Clone> Run<T> {
-    pub(super) fn new() -> Self {
+    /// Without values. Allocates nothing.
+    pub fn new() -> Self {
         Self { groups: Vector::new(), lost: 0, tail: Arc::from([]) }
     }
 
-    pub(super) fn len(&self) -> usize {
+    /// How many values there are.
+    pub fn len(&self) -> usize {
         self.groups.len() * GROUP - self.lost + self.tail.len()
     }
 
-    pub(super) fn get(&self, index: usize) -> Option<&T> {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The value at an index from the front. O(log values).
+    pub fn get(&self, index: usize) -> Option<&T> {
         let place = index + self.lost;
         match self.groups.get(place / GROUP) {
             // The first group begins where it has lost values.
@@ -40,20 +55,23 @@ impl<T: Clone> Run<T> {
         }
     }
 
-    pub(super) fn front(&self) -> Option<&T> {
+    /// The first value.
+    pub fn front(&self) -> Option<&T> {
         self.get(0)
     }
 
-    pub(super) fn back(&self) -> Option<&T> {
+    /// The last value.
+    pub fn back(&self) -> Option<&T> {
         self.tail.last().or_else(|| self.groups.back()?.last())
     }
 
-    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
+    /// All values, from the front.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
         self.groups.iter().flat_map(|group| group.iter()).chain(self.tail.iter())
     }
 
     /// Adds a value at the end. Copies fewer than `GROUP` handles.
-    pub(super) fn push_back(&mut self, value: T) {
+    pub fn push_back(&mut self, value: T) {
         self.tail = self.tail.iter().cloned().chain([value]).collect();
         if self.tail.len() == GROUP {
             self.groups.push_back(std::mem::replace(&mut self.tail, Arc::from([])));
@@ -61,7 +79,7 @@ impl<T: Clone> Run<T> {
     }
 
     /// Takes `count` values from the front, or all. Copies fewer than `GROUP` handles beside.
-    pub(super) fn take_front(&mut self, count: usize) -> Vec<T> {
+    pub fn take_front(&mut self, count: usize) -> Vec<T> {
         let mut taken = Vec::with_capacity(count.min(self.len()));
         while taken.len() < count {
             let left = count - taken.len();
