@@ -10,7 +10,7 @@ use annals_benches::stores::{Wander, few_rows, fill, keeping, names, overwrite, 
 use annals_benches::{Bench, Bound, Unit, median};
 
 /// How long readers are counted with the writer, and then without it.
-const TURN: Duration = Duration::from_millis(20);
+const TURN: Duration = Duration::from_millis(5);
 /// A commit every millisecond.
 const PERIOD: Duration = Duration::from_millis(1);
 
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     // One core is left to the writer.
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let readers = (cores - 1).max(1);
-    let rounds = bench.size(301, 1);
+    let rounds = bench.size(1_001, 1);
 
     let (stop, writes) = (AtomicBool::new(false), AtomicBool::new(false));
     let reads: Vec<AtomicU64> = (0..readers).map(|_| AtomicU64::new(0)).collect();

@@ -15,10 +15,11 @@ pub fn few_rows(first: i64) -> RecordBatch {
     one_column([first, 2, 3])
 }
 
-/// A batch of one column, `n`.
+/// A batch of one column, `n`. It may hold nulls by its schema, as most do, and has none.
 pub fn one_column(values: impl IntoIterator<Item = i64>) -> RecordBatch {
     let values = Int64Array::from_iter_values(values);
-    RecordBatch::try_from_iter([("n", Arc::new(values) as _)]).expect("there is one length")
+    RecordBatch::try_from_iter_with_nullable([("n", Arc::new(values) as _, true)])
+        .expect("there is one length")
 }
 
 /// The first value of the first column.

@@ -5,7 +5,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::error::Error;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use annals::error::BoxError;
 use annals::{
@@ -37,6 +39,13 @@ fn rival(store: &Store, photograph: &RefCell<Photograph>) {
     let rows = people([(50, "rival")]);
     store.write(rows).mode(SaveMode::Append).save_as_table("t").expect("nothing is in its way");
     photograph.replace(Photograph::of(store));
+}
+
+/// What `work` returns; fails if it has to wait for this thread, which waits for it.
+fn on_another_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || tell.send(work()));
+    told.recv_timeout(Duration::from_secs(60)).expect("nobody has to wait for a check")
 }
 
 /// Two saves and a drop, as work to be lost.
@@ -247,22 +256,25 @@ const CASES: [Case; 20] = [
         "commits in between whenever the assertions are checked",
         |store, photograph| {
             // A check is `'static`, so it gets what it needs as values of its own.
-            let (handle, rivals) = (store.clone(), Arc::new(std::sync::atomic::AtomicU32::new(0)));
+            let (handle, rivals) = (store.clone(), Arc::new(AtomicU32::new(0)));
             let counted = Arc::clone(&rivals);
             let failure = failure_of(|| {
                 store.transact(|tx| {
                     let (handle, counted) = (handle.clone(), Arc::clone(&counted));
                     tx.assert("slow", move |_| {
-                        counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                        let write = handle.write(numbers([0])).mode(SaveMode::Append);
-                        write.save_as_table("elsewhere").map(drop).map_err(|e| e.to_string())
+                        counted.fetch_add(1, Ordering::Relaxed);
+                        let handle = handle.clone();
+                        on_another_thread(move || {
+                            let write = handle.write(numbers([0])).mode(SaveMode::Append);
+                            write.save_as_table("elsewhere").map(drop).map_err(|e| e.to_string())
+                        })
                     });
                     work(tx)
                 })
             });
             photograph.replace(Photograph::of(store));
             let rows = store.table("elsewhere").expect("rivals made it").row_count();
-            let rivals = rivals.load(std::sync::atomic::Ordering::Relaxed);
+            let rivals = rivals.load(Ordering::Relaxed);
             assert_eq!(rows, u64::from(rivals), "every rival's row is there, and nothing is lost");
             assert!(!store.snapshot().table_exists("lost.new").expect("it is a name"));
             failure

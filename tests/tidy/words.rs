@@ -117,13 +117,24 @@ fn foreign(file: &File) -> Vec<String> {
             if let Some(source) = source.filter(|source| *source != REGISTRY) {
                 complaints.push(format!("{place}: {source}: take the package from crates.io"));
             }
-        } else if (file.is_rust() || file.path.ends_with(".md")) && names_an_issue(line) {
+        } else if names_an_issue(prose_of(file, line)) {
             complaints.push(format!(
                 "{place}: a bare issue number says nothing to a reader: write what it was about"
             ));
         }
     }
     complaints
+}
+
+/// What a line says to a reader: in Rust its comment, for a `#1` in code or text may be an id.
+fn prose_of<'a>(file: &File, line: &'a str) -> &'a str {
+    if file.path.ends_with(".md") {
+        line
+    } else if file.is_rust() {
+        line.find("//").map_or("", |at| &line[at..])
+    } else {
+        ""
+    }
 }
 
 /// Returns whether `line` has a `#` and digits that stand alone, as trackers number issues. With a

@@ -24,13 +24,12 @@ pub fn can_match(predicate: &BoundPredicate, state: &TableState, entry: &ChunkEn
 /// A column that the chunk was written without is all null; a type that was widened since is
 /// widened here too. Bounds are inexact once rows of the chunk are deleted.
 pub fn bounds(state: &TableState, entry: &ChunkEntry, column: usize) -> Bounds {
-    let rows = entry.chunk().rows() as u64;
     let wanted = &state.schema().columns()[column];
     let layout = state.layout(entry);
     let same = Arc::ptr_eq(layout, state.schema());
     let index = if same { Some(column) } else { layout.index_of_id(wanted.id()) };
     let Some(index) = index else {
-        return Bounds { null_count: rows, rows, min: None, max: None, exact: true };
+        return Bounds::all_null(entry.live_rows());
     };
     let mut bounds = entry.chunk().bounds(index);
     bounds.exact &= entry.deletions().is_none();

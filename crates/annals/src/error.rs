@@ -71,7 +71,7 @@ pub enum ReadError {
         /// The table.
         table: TableName,
         /// What is wrong.
-        source: PredicateError,
+        source: Box<PredicateError>,
     },
 
     /// Rows could not be brought into the form asked for.
@@ -145,7 +145,7 @@ pub enum WriteError {
         /// The table.
         table: TableName,
         /// What is wrong.
-        source: PredicateError,
+        source: Box<PredicateError>,
     },
 
     /// Rows for `replace_where` are not among those that it replaces.

@@ -220,6 +220,14 @@ impl<'a> Save<'a> {
         let details = new_details(comment, &self.options.patch, Arc::clone(&partition_by));
         let fit = self.fit_new(&schema)?;
         let rows = self.rows(tx, &fit, &partition_by)?;
+        if let Some(predicate) = &self.options.replace_where {
+            let bound = predicate.bind(schema.arrow());
+            let wrong = |source| WriteError::Predicate {
+                table: self.name.clone(),
+                source: Box::new(source),
+            };
+            self.refuse_outside(predicate, &bound.map_err(wrong)?, &rows)?;
+        }
         Ok(Change::CreateTable {
             name: self.name.clone(),
             kind: self.options.kind.clone(),
@@ -318,23 +326,13 @@ impl<'a> Save<'a> {
         let fit = self.fit(table)?;
         let bound = predicate.bind(state.arrow_schema());
         let name = self.name.clone();
-        let wrong = |source| WriteError::Predicate { table: name.clone(), source };
+        let wrong =
+            |source| WriteError::Predicate { table: name.clone(), source: Box::new(source) };
         let bound = bound.map_err(wrong)?;
         let partition_by = Arc::clone(&state.details().partition_by);
         let rows = self.rows(tx, &fit, &partition_by)?;
 
-        let mut outside = 0;
-        for chunk in rows.chunks.iter() {
-            let matching = bound.evaluate(chunk.batch()).map_err(wrong)?;
-            outside += (chunk.rows() - matching.true_count()) as u64;
-        }
-        if outside > 0 {
-            return Err(WriteError::OutsideReplaceWhere {
-                table: self.name.clone(),
-                rows: outside,
-                predicate: crate::snapshot::shorten(&predicate.to_string()),
-            });
-        }
+        self.refuse_outside(&predicate, &bound, &rows)?;
         let mut removed = Vec::new();
         for (sequence, entry) in state.chunks() {
             if let Some(removal) = matching_rows(&bound, state, entry).map_err(wrong)? {
@@ -350,6 +348,30 @@ impl<'a> Save<'a> {
             },
             predicate: Some(Arc::new(predicate)),
             alone: self.options.fail_if_changed,
+        })
+    }
+
+    /// Refuses rows that are not among those that they replace.
+    fn refuse_outside(
+        &self,
+        predicate: &Predicate,
+        bound: &BoundPredicate,
+        rows: &NewRows,
+    ) -> Result<(), WriteError> {
+        let wrong =
+            |source| WriteError::Predicate { table: self.name.clone(), source: Box::new(source) };
+        let mut outside = 0;
+        for chunk in rows.chunks.iter() {
+            let matching = bound.evaluate(chunk.batch()).map_err(wrong)?;
+            outside += (chunk.rows() - matching.true_count()) as u64;
+        }
+        if outside == 0 {
+            return Ok(());
+        }
+        Err(WriteError::OutsideReplaceWhere {
+            table: self.name.clone(),
+            rows: outside,
+            predicate: crate::snapshot::shorten(&predicate.to_string()),
         })
     }
 

@@ -148,8 +148,10 @@ impl Plan {
     ) -> Result<Self, ReadError> {
         let all = table.state().arrow_schema();
         let bound = predicate.map(|predicate| predicate.bind(all)).transpose();
-        let bound =
-            bound.map_err(|source| ReadError::Predicate { table: table.name().clone(), source })?;
+        let bound = bound.map_err(|source| ReadError::Predicate {
+            table: table.name().clone(),
+            source: Box::new(source),
+        })?;
         let schema = match &projection {
             None => Arc::clone(all),
             Some(indices) => Arc::new(all.project(indices).expect("indices were looked up")),

@@ -133,7 +133,7 @@ fn of_floats(array: &Float64Array) -> Option<(usize, usize)> {
 }
 
 /// Without branches on the values the first pass is vectorized; the places come after.
-fn first_extremes<V: Copy, K: Copy + PartialEq>(
+fn first_extremes<V: Copy, K: Copy>(
     values: &[V],
     key: impl Fn(V) -> K,
     less: impl Fn(K, K) -> bool,
@@ -145,11 +145,12 @@ fn first_extremes<V: Copy, K: Copy + PartialEq>(
         min = if less(value, min) { value } else { min };
         max = if less(max, value) { value } else { max };
     }
-    // Neither is less than the other: the same value, NaN included.
+    // Neither is less than the other: the same value, NaN included. Floats that are equal need
+    // not be: zeros of both signs are.
     let place = |wanted: K| {
         values.iter().position(|value| {
             let value = key(*value);
-            value == wanted || !less(value, wanted) && !less(wanted, value)
+            !less(value, wanted) && !less(wanted, value)
         })
     };
     Some((place(min)?, place(max)?))

@@ -63,7 +63,7 @@ enum Family {
     Text,
     Bytes,
     Date,
-    Instant { zoned: bool },
+    Moment { zoned: bool },
     Time,
     Duration,
     Interval(IntervalUnit),
@@ -101,7 +101,7 @@ fn family(leaf: &DataType) -> Option<Family> {
         D::Utf8 | D::LargeUtf8 | D::Utf8View => Family::Text,
         D::Binary | D::LargeBinary | D::BinaryView | D::FixedSizeBinary(_) => Family::Bytes,
         D::Date32 | D::Date64 => Family::Date,
-        D::Timestamp(_, zone) => Family::Instant { zoned: zone.is_some() },
+        D::Timestamp(_, zone) => Family::Moment { zoned: zone.is_some() },
         D::Time32(_) | D::Time64(_) => Family::Time,
         D::Duration(_) => Family::Duration,
         D::Interval(unit) => Family::Interval(*unit),
@@ -112,7 +112,7 @@ fn family(leaf: &DataType) -> Option<Family> {
 
 /// The families of two leaf types, if they can be compared.
 fn families(left: &DataType, right: &DataType) -> Result<(Family, Family), Refusal> {
-    use Family::{Date, Decimal, Float, Instant, Int, Null};
+    use Family::{Date, Decimal, Float, Moment, Int, Null};
     let (Some(left), Some(right)) = (family(left), family(right)) else {
         return Err(Refusal::Incomparable);
     };
@@ -120,9 +120,9 @@ fn families(left: &DataType, right: &DataType) -> Result<(Family, Family), Refus
     match pair {
         (Null, _) | (_, Null) => Ok(pair),
         (Int | Float | Decimal, Int | Float | Decimal) => Ok(pair),
-        (Date, Instant { zoned: false }) | (Instant { zoned: false }, Date) => Ok(pair),
-        (Instant { zoned: true }, Date | Instant { zoned: false })
-        | (Date | Instant { zoned: false }, Instant { zoned: true }) => Err(Refusal::TimeZone),
+        (Date, Moment { zoned: false }) | (Moment { zoned: false }, Date) => Ok(pair),
+        (Moment { zoned: true }, Date | Moment { zoned: false })
+        | (Date | Moment { zoned: false }, Moment { zoned: true }) => Err(Refusal::TimeZone),
         (left, right) if left == right => Ok(pair),
         _ => Err(Refusal::Incomparable),
     }
@@ -135,7 +135,7 @@ pub(super) fn cast(array: &dyn Array, to: &DataType) -> Result<ArrayRef, ArrowEr
 
 /// How to compare two columns of these leaf types.
 pub(super) fn columns(left: &DataType, right: &DataType) -> Result<Way, Refusal> {
-    use Family::{Bytes, Date, Decimal, Duration, Float, Instant, Int, Null, Text, Time};
+    use Family::{Bytes, Date, Decimal, Duration, Float, Moment, Int, Null, Text, Time};
     if left == right && !left.is_null() {
         return Ok(Way::Direct);
     }
@@ -153,7 +153,7 @@ pub(super) fn columns(left: &DataType, right: &DataType) -> Result<Way, Refusal>
         }
         (Text, _) => Way::Cast(DataType::Utf8View),
         (Bytes, _) => Way::Cast(DataType::LargeBinary),
-        (Date | Instant { .. } | Time | Duration, _) => {
+        (Date | Moment { .. } | Time | Duration, _) => {
             let factor = |side| nanoseconds(side).ok_or(Refusal::Incomparable);
             Way::Ticks(factor(left)?, factor(right)?)
         }
@@ -230,7 +230,7 @@ pub(super) fn literal(
     value: &ArrayRef,
     column: &DataType,
 ) -> Result<Result<Ready, Refusal>, ArrowError> {
-    use Family::{Bytes, Date, Decimal, Duration, Float, Instant, Int, Null, Text, Time};
+    use Family::{Bytes, Date, Decimal, Duration, Float, Moment, Int, Null, Text, Time};
     let Some(own) = leaf(value.data_type()) else { return Ok(Err(Refusal::Incomparable)) };
     let pair = match families(column, own) {
         Ok(pair) => pair,
@@ -253,7 +253,7 @@ pub(super) fn literal(
                 column => Ready::Same(cast(&value, column)?),
             }
         }
-        (Date | Instant { .. } | Time | Duration, _) => temporal(&value, column)?,
+        (Date | Moment { .. } | Time | Duration, _) => temporal(&value, column)?,
         (Decimal, Float) => Ready::As(DataType::Float64, cast(&value, &DataType::Float64)?),
         (Float, Decimal) => float(as_float(&value)?, column),
         (Int, Float) => int_floor(as_float(&value)?, column)?,

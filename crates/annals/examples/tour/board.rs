@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use annals::{ReadError, Reader, SaveMode, Store, VersionId, WriteError, col};
@@ -49,7 +49,7 @@ pub(crate) fn run(page: &mut Page, store: &Store, turns_max: usize) -> Result {
     let (turns, seen) = race(turns, turn, &days, || (store.reader(), look))?;
     let took = begun.elapsed();
 
-    page.say("Every row was checked: all of one day, all of that day, never an older version.")?;
+    page.say("Every row was checked. Each read showed one whole day, and never an older version.")?;
     let counted = ["reads", "rows", "versions seen", "missing", "empty", "torn", "back in time"];
     page.table(&counted.map(right), seen.iter().map(Seen::row))?;
     page.say(&format!(
@@ -88,7 +88,7 @@ where
         seen
     };
     thread::scope(|scope| {
-        let readers: Vec<_> = (0..READERS).map(|_| scope.spawn(&watch)).collect();
+        let readers: Vec<_> = (0..READERS).map(|_| scope.spawn(watch)).collect();
         let turned = turns.map(turn).try_fold(0, |turned: u64, result| {
             result?;
             // Where there are fewer cores than threads, readers are to have their turn as well.
@@ -99,7 +99,7 @@ where
         });
         // ORDERING: as above.
         over.store(true, Ordering::Relaxed);
-        let seen = readers.into_iter().map(|reader| reader.join());
+        let seen = readers.into_iter().map(ScopedJoinHandle::join);
         let seen: Vec<Seen> = seen.collect::<Result<_, _>>().map_err(|_| "a reader panicked")?;
         Ok((turned?, seen))
     })

@@ -16,7 +16,7 @@ use crate::{Result, refusal, text};
 pub(crate) fn run(page: &mut Page, store: &Store) -> Result {
     page.step("Evolve a schema")?;
     page.say(
-        "December comes again, corrected, with a column more: `gain`, the minutes that a flight \
+        "December comes again, corrected, with one more column: `gain`, the minutes that a flight \
          made up in the air. An append does not widen a table by accident.",
     )?;
     let flights = store.table("flights")?;

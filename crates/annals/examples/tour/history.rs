@@ -4,7 +4,7 @@ use annals::{Commit, History, Operation, OperationKind, Store, Target};
 
 use crate::listing::shown;
 use crate::nyc::expect;
-use crate::page::{Page, left, right};
+use crate::page::{Heading, Page, left, right, word};
 use crate::{Result, text};
 
 pub(crate) fn run(page: &mut Page, store: &Store) -> Result {
@@ -32,7 +32,7 @@ pub(crate) fn run(page: &mut Page, store: &Store) -> Result {
 /// More like operations in a row than these are shown as one.
 const RUN_MAX: usize = 20;
 
-/// A history as a table. An Arrow batch of it has more columns than a page has room for.
+/// A history as a table: of what is on record, what the page has room for.
 pub(crate) fn show(page: &mut Page, history: &History) -> Result {
     let records = history.iter().flat_map(|commit| {
         commit.operations.iter().map(move |operation| Record { commit, operation })
@@ -42,16 +42,21 @@ pub(crate) fn show(page: &mut Page, history: &History) -> Result {
         [newest, .., oldest] if run.len() > RUN_MAX => vec![Record::run(oldest, newest, run.len())],
         run => run.iter().map(Record::row).collect(),
     });
-    let headings = [
-        left("version"),
-        left("time"),
-        left("table"),
-        left("operation"),
-        right("rows +"),
-        right("rows −"),
-        left("line"),
-        left("thread"),
+    let mut columns = vec![
+        (0, word("version")),
+        (1, word("time")),
+        (2, word("table")),
+        (3, left("operation")),
+        (4, right("rows +")),
+        (5, right("rows −")),
+        (6, word("line")),
+        (7, word("thread")),
     ];
+    if !page.is_wide() {
+        columns.retain(|(column, _)| ![1, 7].contains(column));
+    }
+    let (shown, headings): (Vec<usize>, Vec<Heading>) = columns.into_iter().unzip();
+    let rows = rows.map(|row| shown.iter().map(move |column| row[*column].clone()));
     Ok(page.table(&headings, rows)?)
 }
 

@@ -71,7 +71,7 @@ fn modes(page: &mut Page, store: &Store) -> Result {
     let before = store.version();
 
     page.say(
-        "The default mode never touches a table that exists. Mode ignore says nothing of it.",
+        "The default mode refuses to touch a table that exists. Mode ignore just leaves it alone.",
     )?;
     let refused = shown!(page, store.write(airlines).save_as_table("airlines"));
     page.refused(&refusal(refused)?.to_string())?;
@@ -188,7 +188,7 @@ fn progress() -> ProgressBar {
     };
     let style = ProgressStyle::with_template("  saving {bar:40} {human_pos} of {human_len} rows");
     let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::with_draw_target(Some(rows), to).with_style(style.progress_chars("━━ "))
+    ProgressBar::with_draw_target(Some(rows), to).with_style(style.progress_chars("━╸─"))
 }
 
 fn version_of(saved: &Saved) -> Result<VersionId> {

@@ -7,7 +7,7 @@ use std::fmt::Display;
 use std::io::{self, StdoutLock, Write};
 use std::time::{Duration, Instant};
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, TableComponent};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, TableComponent};
 use console::{Style, Term, measure_text_width};
 
 use crate::text;
@@ -18,20 +18,26 @@ const WIDTH_MAX: usize = 100;
 /// Between the columns of a table.
 const COLUMN_GAP: usize = 2;
 
-/// What stands above a column of a table.
+/// What stands above a column of a table, and how the column is set.
 pub(crate) struct Heading {
     text: String,
     is_right: bool,
+    folds: bool,
 }
 
-/// Above a column of text.
+/// Above a column of text, which goes on below where it is too wide.
 pub(crate) fn left(text: &str) -> Heading {
-    Heading { text: text.to_owned(), is_right: false }
+    Heading { text: text.to_owned(), is_right: false, folds: true }
+}
+
+/// Above a column of words, each in one line.
+pub(crate) fn word(text: &str) -> Heading {
+    Heading { text: text.to_owned(), is_right: false, folds: false }
 }
 
 /// Above a column of numbers.
 pub(crate) fn right(text: &str) -> Heading {
-    Heading { text: text.to_owned(), is_right: true }
+    Heading { text: text.to_owned(), is_right: true, folds: false }
 }
 
 /// The standard output, as a page to write on.
@@ -54,6 +60,11 @@ impl Page {
             begun: Instant::now(),
             took: None,
         }
+    }
+
+    /// Whether the page is as wide as any.
+    pub(crate) fn is_wide(&self) -> bool {
+        self.width == WIDTH_MAX
     }
 
     /// How long ago the page was begun.
@@ -121,7 +132,7 @@ impl Page {
         Ok(())
     }
 
-    /// Rows and columns. Text that is too wide for its column goes on below.
+    /// Rows and columns.
     pub(crate) fn table<R: IntoIterator<Item = String>>(
         &mut self,
         headings: &[Heading],
@@ -140,6 +151,9 @@ impl Page {
         }
         for (heading, column) in headings.iter().zip(table.column_iter_mut()) {
             column.set_padding((0, 1));
+            if !heading.folds {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
             if heading.is_right {
                 column.set_cell_alignment(CellAlignment::Right);
             }

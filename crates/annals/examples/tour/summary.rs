@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use annals::{Snapshot, Store};
+use annals_state::table::ChunkEntry;
 
 use crate::page::{Page, right};
 use crate::{Result, text};
@@ -37,13 +38,13 @@ pub(crate) fn run(page: &mut Page, store: &Store) -> Result {
         ]],
     )?;
     page.say(
-        "Every one of these versions can still be read; what they share is there once. Next:",
+        "Every one of these versions can still be read; what they share is there once. Go on with",
     )?;
     page.verbatim(
-        "the code of this tour   crates/annals/examples/tour/\n\
-         the documentation       cargo doc -p annals --no-deps --open\n\
-         the ideas               docs/architecture.md\n\
-         your own files          cargo run --release -p annals --example tour -- FILE.csv …",
+        "this code       crates/annals/examples/tour/\n\
+         the API         cargo doc -p annals --no-deps --open\n\
+         the ideas       docs/architecture.md\n\
+         your own files  cargo run --release -p annals --example tour -- FILE.csv",
     )?;
     Ok(())
 }
@@ -53,6 +54,6 @@ pub(crate) fn run(page: &mut Page, store: &Store) -> Result {
 fn chunks(store: &Snapshot) -> BTreeMap<usize, u64> {
     let tables = store.value().catalog().tables();
     let entries = tables.flat_map(|(_, table)| table.state().chunks().map(|(_, entry)| entry));
-    let chunks = entries.map(|entry| entry.chunk());
+    let chunks = entries.map(ChunkEntry::chunk);
     chunks.map(|chunk| (Arc::as_ptr(chunk).addr(), chunk.bytes())).collect()
 }

@@ -10,7 +10,8 @@ use crate::{Result, text};
 pub(crate) fn run(page: &mut Page, store: &Store) -> Result {
     page.step("Compare, go back, and change your mind")?;
     page.say(
-        "What is new since the tables were loaded? What two versions share is not looked at.",
+        "What is new since the tables were loaded? What two versions share is not looked at. A \
+         chunk of which some rows were deleted counts as changed (~).",
     )?;
     let now = store.snapshot();
     let diff = shown!(page, store.at("loaded")?.diff(&now));
@@ -31,7 +32,7 @@ pub(crate) fn run(page: &mut Page, store: &Store) -> Result {
     Ok(())
 }
 
-/// The tables that differ, and how. A chunk is changed (~) if some of its rows were deleted.
+/// The tables that differ, and how.
 pub(crate) fn show(page: &mut Page, diff: &VersionDiff) -> Result {
     let headings = [
         left("table"),

@@ -14,14 +14,14 @@ use crate::write_set::PropertyPatch;
 /// `schema` looks the table up and reads no row; `k=99` reads rows of which there are none.
 const MATRIX: &str = "
 read        | am ao ds do us ow os co ac rc sn rt dr dc re rq rs sp sq sc cc pp
-schema      | C  C  C  C  C  C  X  C  X  X  X  X  F  F  X  X  X  C  C  C  C  C
-k=1         | X  C  X  C  X  X  X  C  X  X  X  X  F  F  X  X  X  C  C  C  C  C
-k=3         | C  C  C  X  C  X  X  C  X  X  X  X  F  F  X  X  X  C  C  C  C  C
-k=99        | C  C  C  C  C  X  X  C  X  X  X  X  F  F  X  X  X  C  C  C  C  C
-k=1,k=3     | X  C  X  X  X  X  X  C  X  X  X  X  F  F  X  X  X  C  C  C  C  C
-all         | X  X  X  X  X  X  X  C  X  X  X  X  F  F  X  X  X  C  C  C  C  C
-k=99,all    | X  X  X  X  X  X  X  C  X  X  X  X  F  F  X  X  X  C  C  C  C  C
-all,k=99    | X  X  X  X  X  X  X  C  X  X  X  X  F  F  X  X  X  C  C  C  C  C
+schema      | C  C  C  C  C  C  X  C  X  X  X  X  X  X  X  X  X  C  C  C  C  C
+k=1         | X  C  X  C  X  X  X  C  X  X  X  X  X  X  X  X  X  C  C  C  C  C
+k=3         | X  C  C  X  C  X  X  C  X  X  X  X  X  X  X  X  X  C  C  C  C  C
+k=99        | C  C  C  C  C  X  X  C  X  X  X  X  X  X  X  X  X  C  C  C  C  C
+k=1,k=3     | X  C  X  X  X  X  X  C  X  X  X  X  X  X  X  X  X  C  C  C  C  C
+all         | X  X  X  X  X  X  X  C  X  X  X  X  X  X  X  X  X  C  C  C  C  C
+k=99,all    | X  X  X  X  X  X  X  C  X  X  X  X  X  X  X  X  X  C  C  C  C  C
+all,k=99    | X  X  X  X  X  X  X  C  X  X  X  X  X  X  X  X  X  C  C  C  C  C
 tables      | C  C  C  C  C  C  C  C  C  C  C  X  X  X  C  C  X  C  C  C  C  C
 databases   | C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C
 nothing     | C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C

@@ -112,7 +112,7 @@ fn a_conflict_tells_what_met_what_and_what_to_do() {
     }
     let conflict = conflict(restore, &[append()]);
     // With a whole store, the newest commit is as good as any.
-    let text = "the store: a restore of the whole store does not go with any commit (in v15, after \
+    let text = "the store: a restore of the whole store does not go with any commit (in v16, after \
                 this transaction began at v13; committed at story:0:0); begin again from a fresh \
                 snapshot";
     assert_eq!(told(&conflict), text);

@@ -56,7 +56,7 @@ pub(super) fn counts(array: &ArrayRef) -> Result<Int64Array, ArrowError> {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    Instant,
+    Moment,
     TimeOfDay,
     Duration,
 }
@@ -64,9 +64,9 @@ enum Kind {
 fn unit(data_type: &DataType) -> Option<(Kind, i64)> {
     use DataType::*;
     Some(match data_type {
-        Date32 => (Kind::Instant, 1),
-        Date64 => (Kind::Instant, per_day(TimeUnit::Millisecond)),
-        Timestamp(unit, _) => (Kind::Instant, per_day(*unit)),
+        Date32 => (Kind::Moment, 1),
+        Date64 => (Kind::Moment, per_day(TimeUnit::Millisecond)),
+        Timestamp(unit, _) => (Kind::Moment, per_day(*unit)),
         Time32(unit) | Time64(unit) => (Kind::TimeOfDay, per_day(*unit)),
         Duration(unit) => (Kind::Duration, per_day(*unit)),
         _ => return None,
