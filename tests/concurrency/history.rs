@@ -17,7 +17,7 @@ use annals::error::CatalogError;
 use annals::{SaveMode, SaveOutcome, Snapshot, Store, VersionId, WriteError};
 use annals_tests::{Chance, at_once, numbers, numbers_of, slowly};
 
-use crate::patient_store;
+use crate::{RETRIES_ENOUGH, patient_store};
 
 const THREADS: usize = 6;
 const STEPS: usize = 60;
@@ -257,12 +257,13 @@ fn retrying(
     store: &Store,
     mut work: impl FnMut(&mut annals::Transaction) -> Result<(), WriteError>,
 ) -> Result<annals::Transacted<()>, WriteError> {
-    loop {
+    for _ in 0..RETRIES_ENOUGH {
         match store.transact(&mut work) {
             Err(WriteError::Commit(error)) if error.conflict().is_some() => {}
             result => return result,
         }
     }
+    panic!("more conflicts than there were commits");
 }
 
 fn refusal(error: &CatalogError) -> Refusal {

@@ -1,6 +1,6 @@
 //! A write that is repeated, by many threads at once, takes effect once; all are told of the same.
 
-use annals::{Remedy, SaveMode, Store, VersionId, WriteError};
+use annals::{Remedy, SaveMode, SaveOutcome, Store, VersionId, WriteError};
 use annals_tests::{at_once, numbers, numbers_of, slowly};
 
 use crate::patient_store;
@@ -36,6 +36,8 @@ fn an_append_repeated_by_many_is_applied_once() {
         let then = store.at(committed.version()).unwrap();
         assert_eq!(then.table("t").unwrap().row_count(), sequence);
         assert_eq!(committed.made_version(), !committed.was_applied_before());
+        let before = saved.outcome() == SaveOutcome::AppliedBefore;
+        assert_eq!((before, saved.rows()), (committed.was_applied_before(), u64::from(!before)));
         (committed.version(), committed.was_applied_before())
     });
     assert_eq!(numbers_of(&store.table("t").unwrap()), Vec::from_iter(1..=SEQUENCES as i64));

@@ -18,7 +18,7 @@ use annals_tests::{columns_of, rows_of};
 
 /// More retries than there are commits in any of these tests. A retry needs a rival's commit, so
 /// with this many no save can run out of them, whatever the schedule.
-const RETRIES_ENOUGH: u32 = 1_000_000;
+const RETRIES_ENOUGH: u32 = 10_000;
 
 /// A store on which no save can run out of retries.
 fn patient_store() -> Store {

@@ -108,7 +108,7 @@ const CASES: [Case; 36] = [
     case("no table for properties", |tx| tx.set_properties("nope", &patch()), "does not exist"),
     case("a version that was never made", |tx| tx.restore(999), "v999 does not exist"),
     case("a tag that is not there", |tx| tx.restore_table("t", "nope"), "nope"),
-    case("a table that was not there then", |tx| tx.restore_table("t", 0), "does not exist"),
+    case("a table that was not there then", |tx| tx.restore_table("t", 0), "did not exist at v0"),
 ];
 
 fn stores() -> [(&'static str, StoreBuilder); 2] {

@@ -23,7 +23,7 @@ const fn case(
     Case { there, mode, outcome, seen, commits }
 }
 
-const ABSENT: &str = "the table default.t does not exist";
+const ABSENT: &str = "the table default.t does not exist; check the name, or create it first";
 const MODE: &str = "insert_into takes mode append or overwrite";
 const COUNT: &str = "in the table default.t: the rows have 2 columns and the table has 1; columns \
                      matched by position must agree in number";

@@ -295,7 +295,7 @@ fn what_cannot_be_altered_is_said_with_what_to_do() {
     expect!["in the table default.t: column `c` is not in the table; check the spelling"]
         .assert_eq(&says(store.widen_column("t", "c", &Int64)));
     expect!["in the table default.t: column `a` cannot be widened from Int32 to Int8; every value it may hold must fit the new type"].assert_eq(&says(store.widen_column("t", "a", &Int8)));
-    expect!["the table default.nope does not exist"]
+    expect!["the table default.nope does not exist; check the name, or create it first"]
         .assert_eq(&says(store.add_columns("nope", [nullable("c", Int8)])));
     assert_eq!((columns(&store), store.version().0), ("a Int32, b Utf8".into(), 1));
 }

@@ -69,7 +69,10 @@ fn insert_into_appends_or_replaces_rows_of_a_table_that_is_there() {
 
     for mode in [SaveMode::Append, SaveMode::Overwrite, SaveMode::ErrorIfExists] {
         let message = refusal(&store, || store.write(table()).mode(mode).insert_into("nope"));
-        assert_eq!(message, "the table default.nope does not exist");
+        assert_eq!(
+            message,
+            "the table default.nope does not exist; check the name, or create it first"
+        );
     }
     store.create_view("v", "select 1").unwrap();
     for mode in [SaveMode::Append, SaveMode::Overwrite] {

@@ -70,7 +70,8 @@ fn a_table_that_was_renamed_is_restored_by_the_name_of_today() {
     expect!["the table that was default.t is named default.u today; restore it by that name"]
         .assert_eq(&says(store.restore_table("t", 1)));
     // Before it was there at all, there is nothing to restore.
-    expect!["the table default.u does not exist"].assert_eq(&says(store.restore_table("u", 0)));
+    expect!["the table default.u did not exist at v0; its history says when it did"]
+        .assert_eq(&says(store.restore_table("u", 0)));
     // Dropped under its new name, it may come back under either.
     store.drop_table("u").unwrap();
     store.restore_table("t", 2).unwrap();

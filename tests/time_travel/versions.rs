@@ -96,7 +96,8 @@ fn what_is_not_there_is_said_and_so_is_what_is() {
     assert!(text.len() < 200, "{text}");
     // A table that did not exist then, and a version that says which it is.
     let error = store.at(0).unwrap().table("t").unwrap_err();
-    expect!["in v0, the table default.t does not exist"].assert_eq(&error.to_string());
+    expect!["in v0, the table default.t does not exist; check the name, or create it first"]
+        .assert_eq(&error.to_string());
     assert!(matches!(
         &error,
         ReadError::Catalog { version: VersionId(0), source: CatalogError::NoTable { .. } }

@@ -133,6 +133,15 @@ pub enum CatalogError {
         now: TableName,
     },
 
+    /// The table was not there yet, or not there any more.
+    #[error("the table {table} did not exist at {at}; its history says when it did")]
+    NoTableThen {
+        /// The table.
+        table: TableName,
+        /// The version that was to be restored.
+        at: VersionId,
+    },
+
     /// Another table has the name today.
     #[error("{table} was another table at {at}; drop or rename the present one first")]
     OtherTable {
@@ -162,5 +171,8 @@ impl fmt::Display for Existing {
 }
 
 fn hint(similar: &Option<TableName>) -> String {
-    similar.as_ref().map_or_else(String::new, |name| format!("; did you mean {name}?"))
+    match similar {
+        Some(name) => format!("; did you mean {name}?"),
+        None => "; check the name, or create it first".to_owned(),
+    }
 }

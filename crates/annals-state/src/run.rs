@@ -46,7 +46,7 @@ impl<T: Clone> Run<T> {
 
     /// The value at an index from the front. O(log values).
     pub fn get(&self, index: usize) -> Option<&T> {
-        let place = index + self.lost;
+        let place = index.checked_add(self.lost)?;
         match self.groups.get(place / GROUP) {
             // The first group begins where it has lost values.
             Some(group) if place < GROUP => group.get(index),

@@ -108,11 +108,14 @@ impl Scan {
     ///
     /// As for [`batches`](Self::batches).
     pub fn count(mut self) -> Result<u64, ReadError> {
-        if self.predicate.is_none() {
-            let rows = self.table.row_count();
-            return Ok(rows.min(self.limit.unwrap_or(u64::MAX)));
+        for column in self.columns.replace(Vec::new()).iter().flatten() {
+            self.table.column_index(column)?;
         }
-        self.columns = Some(Vec::new());
+        if self.predicate.is_none() {
+            let rows = self.table.state().rows().min(self.limit.unwrap_or(u64::MAX));
+            // Begun for what it refuses; no batch is taken.
+            return self.batches().map(|_| rows);
+        }
         let batches = self.collect()?;
         Ok(batches.iter().map(|batch| batch.num_rows() as u64).sum())
     }

@@ -372,6 +372,9 @@ impl Transaction {
         patch: &PropertyPatch,
     ) -> Result<(), WriteError> {
         let name = name.to_database_name()?.into_owned();
+        if patch.is_empty() {
+            return Ok(self.draft.catalog.require_database(&name).map(drop)?);
+        }
         self.stage(Change::AlterDatabase { name, patch: patch.clone() }, Location::caller())
     }
 
@@ -552,6 +555,9 @@ impl Transaction {
         patch: &PropertyPatch,
     ) -> Result<(), WriteError> {
         let name = name.to_table_name()?.into_owned();
+        if patch.is_empty() {
+            return Ok(self.draft.catalog.require_table(&name).map(drop)?);
+        }
         self.stage(Change::AlterDetails { name, patch: patch.clone() }, Location::caller())
     }
 
@@ -768,21 +774,21 @@ fn state_then(
     version: &Version,
     now: Option<&Arc<TableVersion>>,
     name: &TableName,
-) -> Result<Arc<TableVersion>, WriteError> {
-    let Some(now) = now else { return Ok(Arc::clone(version.catalog().require_table(name)?)) };
-    // The same table, under whatever name it had then.
+) -> Result<Arc<TableVersion>, CatalogError> {
     let at = version.id();
+    let of_name = version.catalog().table(name);
+    let absent = || CatalogError::NoTableThen { table: name.clone(), at };
+    let Some(now) = now else { return of_name.cloned().ok_or_else(absent) };
+    // The same table, under whatever name it had then.
     let spans = |life: &&annals_state::table::Life| {
         life.from <= at && life.until.is_none_or(|until| at < until)
     };
     let then = now.lives().iter().rev().find(spans);
-    let table = then.and_then(|life| version.catalog().table(&life.name));
-    match table {
-        Some(table) if table.id() == now.id() => Ok(Arc::clone(table)),
-        _ if version.catalog().table(name).is_some() => {
-            Err(CatalogError::OtherTable { table: name.clone(), at }.into())
-        }
-        _ => Ok(Arc::clone(version.catalog().require_table(name)?)),
+    let then = then.and_then(|life| version.catalog().table(&life.name));
+    match then.filter(|table| table.id() == now.id()) {
+        Some(table) => Ok(Arc::clone(table)),
+        None if of_name.is_some() => Err(CatalogError::OtherTable { table: name.clone(), at }),
+        None => Err(absent()),
     }
 }
 

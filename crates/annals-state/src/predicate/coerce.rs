@@ -112,7 +112,7 @@ fn family(leaf: &DataType) -> Option<Family> {
 
 /// The families of two leaf types, if they can be compared.
 fn families(left: &DataType, right: &DataType) -> Result<(Family, Family), Refusal> {
-    use Family::{Date, Decimal, Float, Moment, Int, Null};
+    use Family::{Date, Decimal, Float, Int, Moment, Null};
     let (Some(left), Some(right)) = (family(left), family(right)) else {
         return Err(Refusal::Incomparable);
     };
@@ -135,7 +135,7 @@ pub(super) fn cast(array: &dyn Array, to: &DataType) -> Result<ArrayRef, ArrowEr
 
 /// How to compare two columns of these leaf types.
 pub(super) fn columns(left: &DataType, right: &DataType) -> Result<Way, Refusal> {
-    use Family::{Bytes, Date, Decimal, Duration, Float, Moment, Int, Null, Text, Time};
+    use Family::{Bytes, Date, Decimal, Duration, Float, Int, Moment, Null, Text, Time};
     if left == right && !left.is_null() {
         return Ok(Way::Direct);
     }
@@ -230,7 +230,7 @@ pub(super) fn literal(
     value: &ArrayRef,
     column: &DataType,
 ) -> Result<Result<Ready, Refusal>, ArrowError> {
-    use Family::{Bytes, Date, Decimal, Duration, Float, Moment, Int, Null, Text, Time};
+    use Family::{Bytes, Date, Decimal, Duration, Float, Int, Moment, Null, Text, Time};
     let Some(own) = leaf(value.data_type()) else { return Ok(Err(Refusal::Incomparable)) };
     let pair = match families(column, own) {
         Ok(pair) => pair,

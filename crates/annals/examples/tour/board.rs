@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
-use annals::{ReadError, Reader, SaveMode, Store, VersionId, WriteError, col};
+use annals::{ReadError, Reader, SaveMode, Saved, Store, VersionId, WriteError, col};
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
@@ -46,7 +46,7 @@ pub(crate) fn run(page: &mut Page, store: &Store, turns_max: usize) -> Result {
     let pinned = store.snapshot();
     let turns = days.values().cycle().take(turns_max);
     let turns = turns.take_while(|_| begun.elapsed() < TIME_MAX);
-    let (turns, seen) = race(turns, turn, &days, || (store.reader(), look))?;
+    let (turns, seen) = race(turns, turn, &store.reader(), look, &days)?;
     let took = begun.elapsed();
 
     page.say("Every row was checked. Each read showed one whole day, and never an older version.")?;
@@ -60,27 +60,25 @@ pub(crate) fn run(page: &mut Page, store: &Store, turns_max: usize) -> Result {
     ))?;
     for seen in &seen {
         let wrong = seen.missing + seen.empty + seen.torn + seen.back_in_time;
-        expect("reads that were not of one whole day", &wrong, &0)?;
+        expect("reads that were not of one whole day", wrong, 0)?;
     }
     let still = rows_in(&pinned.table("board")?.read()?);
-    expect("departures on the first board", &still, &(first.num_rows() as u64))?;
+    expect("departures on the first board", still, first.num_rows() as u64)?;
     Ok(())
 }
 
 /// Turns the board for each of `turns` while others look at it: how often that was, and what each
 /// of them saw.
-fn race<'a, W, L>(
+fn race<'a>(
     turns: impl Iterator<Item = &'a RecordBatch>,
-    turn: impl Fn(&RecordBatch) -> Result<W, WriteError>,
+    turn: impl Fn(&RecordBatch) -> Result<Saved, WriteError>,
+    reader: &Reader,
+    look: impl Fn(&mut Reader) -> Result<Look, ReadError> + Sync,
     days: &BTreeMap<Day, RecordBatch>,
-    reader: impl Fn() -> (Reader, L) + Sync,
-) -> Result<(u64, Vec<Seen>)>
-where
-    L: Fn(&mut Reader) -> Result<Look, ReadError>,
-{
+) -> Result<(u64, Vec<Seen>)> {
     let over = AtomicBool::new(false);
     let watch = || {
-        let ((mut reader, look), mut seen) = (reader(), Seen::default());
+        let (mut reader, mut seen) = (reader.clone(), Seen::default());
         // ORDERING: this only says when to stop; what is read is ordered by the store.
         while !over.load(Ordering::Relaxed) || seen.reads == 0 {
             seen.note(look(&mut reader), days);

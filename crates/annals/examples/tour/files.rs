@@ -14,7 +14,7 @@ use arrow_csv::ReaderBuilder;
 use arrow_csv::reader::Format;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use crate::Result;
+use crate::{Error, Result, explained, is_broken_pipe};
 
 /// Larger than the readers' usual batches: fewer of them have to be joined into a chunk.
 const BATCH_ROWS: usize = 1 << 16;
@@ -42,8 +42,16 @@ fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     })
 }
 
-/// What kind of file it is, its ending says, or else its first bytes.
-fn reader(path: &Path) -> Result<Box<dyn RecordBatchReader>> {
+/// Says which file an error is about.
+pub(crate) fn naming(path: &Path, error: Error) -> Error {
+    if is_broken_pipe(&error) {
+        return error;
+    }
+    format!("{}: {}", path.display(), explained(&error)).into()
+}
+
+/// A reader of a file. What kind of file it is, its ending says, or else its first bytes.
+pub(crate) fn reader(path: &Path) -> Result<Box<dyn RecordBatchReader>> {
     let mut file = File::open(path)?;
     if file.metadata()?.is_dir() {
         return Err("this is a directory; give the files in it".into());

@@ -24,7 +24,7 @@ pub(crate) fn run(page: &mut Page, store: &Store) -> Result {
             .message("take the train")
             .save_as_table("flights")?
     );
-    expect("the outcome in the fork", &trains.outcome(), &annals::SaveOutcome::ReplacedWhere)?;
+    expect("the outcome in the fork", trains.outcome(), annals::SaveOutcome::ReplacedWhere)?;
     page.result(&format!(
         "{} flights in the fork, {} in the store that it came from",
         text::count(fork.table("flights")?.row_count()),
@@ -32,7 +32,7 @@ pub(crate) fn run(page: &mut Page, store: &Store) -> Result {
     ))?;
     let diff = shown!(page, store.snapshot().diff(&fork.snapshot()));
     undo::show(page, &diff)?;
-    expect("the version of the origin", &store.version(), &before.version())?;
-    expect("the flights of the origin", &store.table("flights")?.row_count(), &nyc::FLIGHTS)?;
+    expect("the version of the origin", store.version(), before.version())?;
+    expect("the flights of the origin", store.table("flights")?.row_count(), nyc::FLIGHTS)?;
     Ok(())
 }

@@ -15,10 +15,10 @@ pub(crate) fn run(page: &mut Page, store: &Store) -> Result {
     )?;
     let history = shown!(page, store.history());
     let commits = history.iter().count() as u64;
-    expect("the number of commits on record", &commits, &store.version().0)?;
+    expect("the number of commits on record", commits, store.version().0)?;
     for operation in history.iter().flat_map(|commit| commit.operations.iter()) {
         let asked_here = operation.location.file.contains("tour");
-        expect("whether an operation was asked for by the tour", &asked_here, &true)?;
+        expect("whether an operation was asked for by the tour", asked_here, true)?;
     }
     page.result(&format!("{}, newest first", text::many(commits, "commit")))?;
     show(page, &history)?;

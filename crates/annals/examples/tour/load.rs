@@ -4,7 +4,7 @@
 use std::thread::{self, ScopedJoinHandle};
 use std::time::Instant;
 
-use annals::{SaveMode, SaveOutcome, Saved, Source, Store, VersionId};
+use annals::{SaveMode, SaveOutcome, Saved, Source, Store};
 use arrow_array::{Int64Array, RecordBatch};
 use arrow_ord::cmp;
 use arrow_select::concat::concat_batches;
@@ -38,9 +38,9 @@ pub(crate) fn run(page: &mut Page) -> Result<Store> {
     let took = begun.elapsed();
 
     for (table, rows) in nyc::TABLES {
-        expect(&format!("rows of {table}"), &store.table(table)?.row_count(), &rows)?;
+        expect(&format!("rows of {table}"), store.table(table)?.row_count(), rows)?;
         let read = nyc::rows_in(&store.table(table)?.read()?);
-        expect(&format!("rows read of {table}"), &read, &rows)?;
+        expect(&format!("rows read of {table}"), read, rows)?;
     }
     page.table(
         &[
@@ -66,7 +66,7 @@ pub(crate) fn run(page: &mut Page) -> Result<Store> {
 
 /// What each mode does with a table that is there.
 fn modes(page: &mut Page, store: &Store) -> Result {
-    let airlines: Vec<RecordBatch> = store.table("airlines")?.read()?;
+    let airlines = store.table("airlines")?.read()?;
     let airlines = airlines.as_slice();
     let before = store.version();
 
@@ -77,15 +77,15 @@ fn modes(page: &mut Page, store: &Store) -> Result {
     page.refused(&refusal(refused)?.to_string())?;
     let ignored =
         shown!(page, store.write(airlines).mode(SaveMode::Ignore).save_as_table("airlines")?);
-    expect("the outcome of mode ignore", &ignored.outcome(), &SaveOutcome::Skipped)?;
-    expect("the version after a refusal", &store.version(), &before)?;
+    expect("the outcome of mode ignore", ignored.outcome(), SaveOutcome::Skipped)?;
+    expect("the version after a refusal", store.version(), before)?;
     page.result(&format!("skipped; the newest version is still {before}"))?;
 
     page.say("Mode overwrite replaces it, in one step for every reader.")?;
     let replaced =
         shown!(page, store.write(airlines).mode(SaveMode::Overwrite).save_as_table("airlines")?);
-    expect("the outcome of mode overwrite", &replaced.outcome(), &SaveOutcome::Overwritten)?;
-    page.result(&format!("{} rows in {}", replaced.rows(), version_of(&replaced)?))?;
+    expect("the outcome of mode overwrite", replaced.outcome(), SaveOutcome::Overwritten)?;
+    page.result(&format!("{} rows in {}", replaced.rows(), store.version()))?;
 
     page.say("This state gets a name, which also keeps it for ever.")?;
     let loaded = shown!(page, store.tag("loaded", store.version())?);
@@ -146,12 +146,11 @@ fn all_at_once(
         let flights = nyc::open("flights")?.collect::<Result<Vec<_>, _>>()?;
         for quarter in 1..=4 {
             let flights = flights.clone(); // references to the same rows
-            let work = move || {
-                let months = quarter * 3 - 2..=quarter * 3;
-                let append =
-                    |month| save(of_month(&flights, month)?.into(), SaveMode::Append, "flights");
-                months.map(append).collect()
+            let append = move |month| {
+                let rows = of_month(&flights, month)?;
+                save(rows.into(), SaveMode::Append, "flights")
             };
+            let work = move || (quarter * 3 - 2..=quarter * 3).map(append).collect();
             let name = format!("quarter-{quarter}");
             threads.push(thread::Builder::new().name(name).spawn_scoped(scope, work)?);
         }
@@ -189,8 +188,4 @@ fn progress() -> ProgressBar {
     let style = ProgressStyle::with_template("  saving {bar:40} {human_pos} of {human_len} rows");
     let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::with_draw_target(Some(rows), to).with_style(style.progress_chars("━╸─"))
-}
-
-fn version_of(saved: &Saved) -> Result<VersionId> {
-    Ok(saved.version().ok_or("the save was not committed")?)
 }

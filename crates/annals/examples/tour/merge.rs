@@ -39,7 +39,7 @@ pub(crate) fn run(page: &mut Page, store: &Store) -> Result<Merger> {
     );
     page.refused(&refusal(refused)?.to_string())?;
     let unchanged = before.diff(&store.snapshot()).is_empty();
-    expect("whether a refused commit left all as it was", &unchanged, &true)?;
+    expect("whether a refused commit left all as it was", unchanged, true)?;
     page.say(&format!("Nothing has changed; the newest version is still {}.", store.version()))?;
 
     page.say("Somebody else begins now: to delete the same flights, and to commit too late.")?;
@@ -77,10 +77,10 @@ pub(crate) fn run(page: &mut Page, store: &Store) -> Result<Merger> {
         text::count(flights_of("AA", &merged)?),
         text::count(merged.table("flights")?.row_count()),
     ))?;
-    expect("the version of the merger", &merger.committed.version(), &merged.version())?;
-    expect("the airlines after the merger", &merged.table("airlines")?.row_count(), &15)?;
-    expect("the flights of US after the merger", &flights_of("US", &merged)?, &0)?;
-    expect("the flights after the merger", &merged.table("flights")?.row_count(), &nyc::FLIGHTS)?;
+    expect("the version of the merger", merger.committed.version(), merged.version())?;
+    expect("the airlines after the merger", merged.table("airlines")?.row_count(), 15)?;
+    expect("the flights of US after the merger", flights_of("US", &merged)?, 0)?;
+    expect("the flights after the merger", merged.table("flights")?.row_count(), nyc::FLIGHTS)?;
 
     page.say(
         "Of two who change the same rows, the first to commit wins. The other is told which \
@@ -88,7 +88,7 @@ pub(crate) fn run(page: &mut Page, store: &Store) -> Result<Merger> {
     )?;
     let refused = shown!(page, late.commit());
     page.refused(&refusal(refused)?.to_string())?;
-    expect("the version after a conflict", &store.version(), &merged.version())?;
+    expect("the version after a conflict", store.version(), merged.version())?;
     Ok(Merger { version: merged.version(), timestamp: merged.timestamp() })
 }
 

@@ -1,14 +1,13 @@
 //! The real input: all flights that left New York City's airports in 2013, with their weather,
 //! planes, airports and airlines, as Parquet files that come with the source.
 
-use std::fs::File;
+use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 
 use annals::{Snapshot, Source, Table, col};
-use arrow_array::RecordBatch;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use arrow_array::{RecordBatch, RecordBatchReader};
 
-use crate::Result;
+use crate::{Result, files};
 
 /// The tables and how many rows each has.
 pub(crate) const TABLES: [(&str, u64); 5] = [
@@ -21,17 +20,10 @@ pub(crate) const TABLES: [(&str, u64); 5] = [
 
 pub(crate) const FLIGHTS: u64 = 336_776;
 
-/// Larger than the readers' usual batches: fewer of them have to be joined into a chunk.
-const BATCH_ROWS: usize = 1 << 16;
-
 /// The rows of one of the [`TABLES`].
-pub(crate) fn open(table: &str) -> Result<ParquetRecordBatchReader> {
+pub(crate) fn open(table: &str) -> Result<Box<dyn RecordBatchReader>> {
     let path = directory()?.join(format!("{table}.parquet"));
-    let complain = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    let file = File::open(&path).map_err(|error| complain(&error))?;
-    let reader = ParquetRecordBatchReaderBuilder::try_new(file);
-    let reader = reader.and_then(|reader| reader.with_batch_size(BATCH_ROWS).build());
-    Ok(reader.map_err(|error| complain(&error))?)
+    files::reader(&path).map_err(|error| files::naming(&path, error))
 }
 
 fn directory() -> Result<PathBuf> {
@@ -63,11 +55,7 @@ pub(crate) fn rows_in(batches: &[RecordBatch]) -> u64 {
 }
 
 /// Ends the tour unless `found` is what it should be.
-pub(crate) fn expect<T: PartialEq + std::fmt::Debug>(
-    what: &str,
-    found: &T,
-    expected: &T,
-) -> Result {
+pub(crate) fn expect<T: PartialEq + Copy + Debug>(what: &str, found: T, expected: T) -> Result {
     if found == expected {
         return Ok(());
     }

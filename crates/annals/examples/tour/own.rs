@@ -7,7 +7,7 @@ use annals::{DatabaseName, Store, Table, TableName};
 use crate::listing::shown;
 use crate::nyc::{expect, rows_in};
 use crate::page::{Heading, Page, left, right};
-use crate::{Error, Result, explained, files, history, is_broken_pipe, text};
+use crate::{Result, files, history, text};
 
 const COLUMNS_SHOWN_MAX: usize = 40;
 const ROWS_SHOWN_MAX: u64 = 5;
@@ -16,19 +16,19 @@ pub(crate) fn run(page: &mut Page, files: &[PathBuf]) -> Result {
     page.title("annals: your files as tables")?;
     let store = Store::in_memory();
     for file in files {
-        save_and_show(page, &store, file).map_err(|error| naming(file, error))?;
+        save_and_show(page, &store, file).map_err(|error| files::naming(file, error))?;
     }
-    page.step("The annals")?;
+    page.heading("The annals")?;
     history::show(page, &store.history())
 }
 
 fn save_and_show(page: &mut Page, store: &Store, file: &Path) -> Result {
-    page.step(&text::printable(&file.display().to_string()))?;
+    page.heading(&text::printable(&file.display().to_string()))?;
     let rows = files::open(file)?;
     let name = name_of(file, store)?;
     let saved = shown!(page, store.write(rows).save_as_table(&name)?);
     let table = store.table(&name)?;
-    expect("rows read back", &rows_in(&table.read()?), &saved.rows())?;
+    expect("rows read back", rows_in(&table.read()?), saved.rows())?;
     page.result(&format!(
         "{}: {} in {}, {}, read back and counted",
         text::printable(&name.to_string()),
@@ -78,10 +78,7 @@ fn first_rows(page: &mut Page, table: &Table) -> Result {
     let mut rows: Vec<Vec<String>> = Vec::new();
     for batch in table.scan().limit(ROWS_SHOWN_MAX).batches()? {
         let batch = batch?;
-        rows.extend(
-            (0..batch.num_rows())
-                .map(|row| batch.columns().iter().map(|column| text::value(column, row)).collect()),
-        );
+        rows.extend((0..batch.num_rows()).map(|row| text::values(&batch, row)));
     }
     if rows.is_empty() {
         return Ok(page.say("There are no rows.")?);
@@ -101,12 +98,4 @@ fn first_rows(page: &mut Page, table: &Table) -> Result {
         false => format!("The first rows, in {shown} of {columns}:"),
     })?;
     Ok(page.table(&headings[..shown], rows)?)
-}
-
-/// Says which file an error is about.
-fn naming(file: &Path, error: Error) -> Error {
-    if is_broken_pipe(&error) {
-        return error;
-    }
-    format!("{}: {}", file.display(), explained(&error)).into()
 }

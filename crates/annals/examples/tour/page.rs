@@ -46,7 +46,7 @@ pub(crate) struct Page {
     width: usize,
     step: usize,
     begun: Instant,
-    /// How long the code took that was shown last, until a result tells it.
+    /// How long the code took that was shown last, for its result to tell.
     took: Option<Duration>,
 }
 
@@ -80,7 +80,12 @@ impl Page {
     /// Begins the next step.
     pub(crate) fn step(&mut self, title: &str) -> io::Result<()> {
         self.step += 1;
-        let heading = format!("{}. {title} ", self.step);
+        self.heading(&format!("{}. {title}", self.step))
+    }
+
+    /// Begins a part that is no step.
+    pub(crate) fn heading(&mut self, title: &str) -> io::Result<()> {
+        let heading = format!("{title} ");
         let rule = "─".repeat(self.width.saturating_sub(measure_text_width(&heading)));
         let (bold, dim) = (Style::new().bold(), Style::new().dim());
         writeln!(self.out, "\n{}{}", bold.apply_to(heading), dim.apply_to(rule))
@@ -88,6 +93,7 @@ impl Page {
 
     /// Sentences.
     pub(crate) fn say(&mut self, sentences: &str) -> io::Result<()> {
+        self.took = None;
         writeln!(self.out)?;
         for line in folded(sentences, self.width - 2) {
             writeln!(self.out, "  {line}")?;

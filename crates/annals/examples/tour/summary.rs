@@ -10,7 +10,7 @@ use crate::page::{Page, right};
 use crate::{Result, text};
 
 pub(crate) fn run(page: &mut Page, store: &Store) -> Result {
-    page.step("What it came to")?;
+    page.heading("What it came to")?;
     let (now, versions) = (store.snapshot(), store.versions());
     let mut past = BTreeMap::new();
     for version in &versions {

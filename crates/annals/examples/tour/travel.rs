@@ -28,10 +28,10 @@ pub(crate) fn run(page: &mut Page, store: &Store, merger: &Merger) -> Result {
         first.since(),
         text::count(first.row_count())
     ))?;
-    expect("the flights as loaded", &loaded.table("flights")?.row_count(), &nyc::FLIGHTS)?;
-    expect("the flights of US at the merger", &flights_of("US", &merged)?, &0)?;
-    expect("the version before the merger", &just_before.version().next(), &Some(merger.version))?;
-    expect("the ordinal of the first state", &first.ordinal(), &0)?;
+    expect("the flights as loaded", loaded.table("flights")?.row_count(), nyc::FLIGHTS)?;
+    expect("the flights of US at the merger", flights_of("US", &merged)?, 0)?;
+    expect("the version before the merger", just_before.version().next(), Some(merger.version))?;
+    expect("the ordinal of the first state", first.ordinal(), 0)?;
 
     page.say("A future is not invented, and neither is a past.")?;
     let refused = shown!(page, store.at(1_000_000));
@@ -45,7 +45,7 @@ pub(crate) fn run(page: &mut Page, store: &Store, merger: &Merger) -> Result {
 fn summaries(page: &mut Page, flights: &Table) -> Result {
     page.say("Smallest and largest values of a column are known; no row is read for them.")?;
     let distance = shown!(page, flights.column_summary("distance")?);
-    expect("whether the bounds are exact", &distance.exact, &true)?;
+    expect("whether the bounds are exact", distance.exact, true)?;
     let mut rows = Vec::new();
     for name in ["distance", "dep_delay", "carrier", "time_hour"] {
         let column = flights.column_summary(name)?;

@@ -22,12 +22,12 @@ pub(crate) fn run(page: &mut Page, store: &Store) -> Result {
     let restored = shown!(page, store.restore("loaded")?);
     page.result(&format!("{} shows what `loaded` shows", restored.version()))?;
     let nothing = shown!(page, store.at("loaded")?.diff(&store.snapshot()));
-    expect("whether a restored store differs", &nothing.is_empty(), &true)?;
+    expect("whether a restored store differs", nothing.is_empty(), true)?;
     page.result("nothing differs")?;
 
     page.say("On second thoughts, the newer state was better.")?;
     let again = shown!(page, store.restore(now.version())?);
-    expect("what differs after going back", &now.diff(&store.snapshot()).is_empty(), &true)?;
+    expect("what differs after going back", now.diff(&store.snapshot()).is_empty(), true)?;
     page.result(&format!("{} shows what {} shows", again.version(), now.version()))?;
     Ok(())
 }

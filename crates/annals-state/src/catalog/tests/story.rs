@@ -109,11 +109,16 @@ pub(crate) struct Story {
 
 impl Story {
     pub(crate) fn new() -> Self {
-        let initial = Arc::new(Version::initial(Timestamp(0)));
+        Self::starting_at(Version::initial(Timestamp(0)))
+    }
+
+    /// A store that begins with this version, as a fork does.
+    pub(crate) fn starting_at(version: Version) -> Self {
+        let origin = Arc::new(version);
         Self {
-            timeline: Timeline::starting_at(Arc::clone(&initial)),
+            timeline: Timeline::starting_at(Arc::clone(&origin)),
             retention: Retention::default(),
-            versions: vec![initial],
+            versions: vec![origin],
         }
     }
 
@@ -139,7 +144,7 @@ impl Story {
         let version = VersionId(head.id().0 + 1);
         let commit = Commit {
             version,
-            timestamp: Timestamp(version.0 as i64 * 10),
+            timestamp: Timestamp(head.timestamp().0 + 10),
             base: tx.base.id(),
             isolation: tx.isolation,
             retries: 0,
