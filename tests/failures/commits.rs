@@ -56,7 +56,7 @@ fn work(tx: &mut annals::Transaction) -> Result<(), WriteError> {
     tx.drop_table("narrow")
 }
 
-const CASES: [Case; 20] = [
+const CASES: [Case; 22] = [
     case(
         "an assertion that does not hold",
         |store, _| {
@@ -187,6 +187,26 @@ const CASES: [Case; 20] = [
             failure_of(|| save.save_as_table("t"))
         },
         "default.t: an overwrite after a read does not go with an append",
+    ),
+    case(
+        "a save based on a snapshot of another store",
+        |store, _| {
+            let other = store_of(StoreBuilder::new());
+            let rows = people([(1, "A")]);
+            let save = store.write(rows).mode(SaveMode::Append).based_on(&other.snapshot());
+            failure_of(|| save.save_as_table("t"))
+        },
+        "is of another store",
+    ),
+    case(
+        "a transaction begun at a snapshot of another store",
+        |store, _| {
+            let other = store_of(StoreBuilder::new());
+            let mut tx = store.begin_at(&other.snapshot());
+            work(&mut tx).expect("it can be staged");
+            failure_of(|| tx.commit())
+        },
+        "is of another store",
     ),
     case(
         "something that a serializable transaction read",

@@ -353,6 +353,15 @@ fn replace_where() -> Vec<Case> {
             replace(|| col("id").gt_eq(0_i64)),
             "1 rows for default.t do not match",
         ),
+        case(
+            "a row outside of what a table is created for",
+            row,
+            |w| {
+                let w = w.mode(SaveMode::Overwrite).replace_where(col("id").gt(100_i64));
+                w.save_as_table("new")
+            },
+            "1 rows for default.new do not match",
+        ),
         case("a predicate on no column", row, replace(|| col("nope").gt(1_i64)), "`nope`"),
         case(
             "a predicate of another type",

@@ -36,7 +36,8 @@ fn the_tables_of_a_database_are_its_own_and_in_order() {
     for name in ["d", "d!", "d0", "D1", "d10", "\u{e9}"] {
         story.make_database(name);
     }
-    let names = ["`d`.z", "`d!`.a", "d0.b", "d1.a", "d1.A2", "d1.`a b`", "d10.a", "`\u{e9}`.a", "x"];
+    let names =
+        ["`d`.z", "`d!`.a", "d0.b", "d1.a", "d1.A2", "d1.`a b`", "d10.a", "`\u{e9}`.a", "x"];
     for name in names {
         story.make(name, &["a"], &[]);
     }

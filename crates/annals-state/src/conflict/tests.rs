@@ -7,11 +7,11 @@ mod told;
 
 use std::sync::Arc;
 
-use crate::catalog::tests::kit::{Row, row, table};
+use crate::catalog::tests::kit::{Row, batch, row, rows_of, table};
 use crate::catalog::tests::story::Story;
 use crate::catalog::tests::wishes::{Wish, add_columns, comment, set};
 use crate::chunk::Chunk;
-use crate::table::{ChunkEntry, TableVersion};
+use crate::table::{ChunkEntry, Chunks, TableVersion};
 use crate::version::{Version, VersionId};
 use crate::write_set::SchemaChange;
 
@@ -107,16 +107,10 @@ impl Scene {
         let other = story.one(Wish::delete("a", "k", 5));
         story.one(Wish::rename("a", "b"));
         story.one(Wish::rename("b", "a"));
-        story.all(&[
-            Wish::describe("a", set("p", "1")),
-            Wish::describe("a", comment(Some("now"))),
-        ]);
+        story.all(&[Wish::describe("a", set("p", "1")), Wish::describe("a", comment(Some("now")))]);
         let same = story.one(Wish::append("a", &COLUMNS, &[6]));
         story.one(Wish::restore("a", &other));
-        story.all(&[
-            Wish::describe("a", set("p", "1")),
-            Wish::describe("a", comment(Some("now"))),
-        ]);
+        story.all(&[Wish::describe("a", set("p", "1")), Wish::describe("a", comment(Some("now")))]);
         let base = story.one(Wish::overwrite("a", &COLUMNS, &[1, 2, 3, 4]));
         Self { story, other, same, base }
     }
@@ -124,7 +118,7 @@ impl Scene {
     /// Commits what others do, and returns the version in which they did it. After it comes a
     /// commit that is in nobody's way, for whoever would blame the last one.
     fn others(&mut self, theirs: Theirs) -> VersionId {
-        let (other, same, base) = (&self.other, &self.same, &self.base);
+        let (other, same) = (&self.other, &self.same);
         let alter = |change: SchemaChange| vec![Wish::alter("a", [change])];
         let k = || "k".to_owned();
         let wishes = match theirs {
@@ -161,7 +155,6 @@ impl Scene {
                 vec![Wish::describe("a", set("p", "1"))]
             }
         };
-        assert_eq!(base.id(), self.base.id());
         let version = self.story.all(&wishes).id();
         // With properties set or put back, another property set would be to blame as well.
         let of_properties =
@@ -181,16 +174,18 @@ impl Scene {
         let old = self.base.catalog().table(&table("a")).unwrap();
         let mut next = TableVersion::clone(tx.draft.table(&table("a")).unwrap());
         let mut state = (*next.state).clone();
-        let batch = {
-            let all = crate::catalog::tests::kit::rows_of(old.state());
-            crate::catalog::tests::kit::batch(old.state().arrow_schema(), &all)
-        };
-        let chunk = Arc::new(Chunk::new(batch));
+        let all = batch(old.state().arrow_schema(), &rows_of(old.state()));
+        let chunk = Arc::new(Chunk::new(all));
         let layout = state.layout_of(&Arc::clone(&state.schema));
-        state.chunks = crate::table::Chunks::new();
+        state.chunks = Chunks::new();
         state.bytes = chunk.bytes();
-        let entry =
-            ChunkEntry { first_row: next.marks.next_row, birth: next.since, layout, chunk, deleted: None };
+        let entry = ChunkEntry {
+            first_row: next.marks.next_row,
+            birth: next.since,
+            layout,
+            chunk,
+            deleted: None,
+        };
         next.marks.next_row += state.rows;
         state.chunks.insert(next.marks.next_sequence, entry);
         next.marks.next_sequence += 1;

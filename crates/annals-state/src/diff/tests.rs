@@ -23,11 +23,11 @@ enum Seen<'a> {
 fn seen(diff: &VersionDiff) -> Vec<Seen<'_>> {
     fn one(change: &TableChange) -> Seen<'_> {
         match change {
-        TableChange::Added { name, table } => Seen::Added(name.to_string(), table),
-        TableChange::Removed { name, table } => Seen::Removed(name.to_string(), table),
-        TableChange::Changed { name, before, after } => {
-            Seen::Changed(name.to_string(), before, after)
-        }
+            TableChange::Added { name, table } => Seen::Added(name.to_string(), table),
+            TableChange::Removed { name, table } => Seen::Removed(name.to_string(), table),
+            TableChange::Changed { name, before, after } => {
+                Seen::Changed(name.to_string(), before, after)
+            }
         }
     }
     diff.tables.iter().map(one).collect()
@@ -318,9 +318,8 @@ fn columns_differ_by_id() {
         ],
     ));
     let after = story.table("a");
-    let told = |diff: TableDiff| -> Vec<String> {
-        diff.columns.iter().map(ToString::to_string).collect()
-    };
+    let told =
+        |diff: TableDiff| -> Vec<String> { diff.columns.iter().map(ToString::to_string).collect() };
     assert_eq!(fold("V2"), "v2");
     let there = told(TableDiff::of(Some(&before), Some(&after)));
     assert_eq!(there, ["~ k Int64 -> v2 Int64", "- v Int64", "+ v Int64"]);

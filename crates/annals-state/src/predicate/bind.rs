@@ -9,6 +9,7 @@ use arrow_select::concat::concat;
 
 use super::coerce::{self, Ready, Refusal, Way};
 use super::{ColumnRef, Kind, Literal, OperandKind, Operator, Predicate, PredicateError};
+use crate::name::shorten;
 
 /// A predicate bound to a schema: it has places instead of names, and every literal has the type
 /// that it is compared in. Made by [`Predicate::bind`].
@@ -271,9 +272,9 @@ const NAMES_SHOWN_MAX: usize = 5;
 /// A phrase that names the columns most like `folded` or, if none are, the first few.
 fn available(schema: &Schema, folded: &str) -> String {
     let names = || schema.fields().iter().map(|field| field.name().as_str());
-    let near = |name: &&str| distance(&name.to_lowercase(), folded) <= 1 + folded.len() / 4;
+    let near = |name: &&str| distance(&name.to_lowercase(), folded) <= 1 + folded.len().min(64) / 4;
     let list = |names: &[&str]| {
-        let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+        let names: Vec<_> = names.iter().map(|name| format!("`{}`", shorten(name))).collect();
         names.join(", ")
     };
     let alike: Vec<&str> = names().filter(near).take(NAMES_SHOWN_MAX).collect();

@@ -3,6 +3,7 @@
 use arrow_schema::{ArrowError, DataType};
 
 use super::PREDICATE_DEPTH_MAX;
+use crate::name::shorten;
 
 /// Why a predicate cannot be bound to a schema, or evaluated on rows.
 ///
@@ -11,7 +12,7 @@ use super::PREDICATE_DEPTH_MAX;
 #[non_exhaustive]
 pub enum PredicateError {
     /// The schema has no column of that name, in whatever case.
-    #[error("no column `{column}`; {available}")]
+    #[error("no column `{}`; {available}", shorten(.column))]
     NoSuchColumn {
         /// The name that was looked for.
         column: String,
@@ -20,7 +21,10 @@ pub enum PredicateError {
     },
 
     /// Several columns have that name if case is disregarded, and none as written.
-    #[error("column `{column}` could be `{first}` or `{second}`; write it in the same case")]
+    #[error(
+        "column `{}` could be `{}` or `{}`; write it in the same case",
+        shorten(.column), shorten(.first), shorten(.second)
+    )]
     AmbiguousColumn {
         /// The name that was looked for.
         column: String,
@@ -32,8 +36,9 @@ pub enum PredicateError {
 
     /// The two have no type in common in which they could be compared.
     #[error(
-        "cannot compare column `{column}` of type {column_type} with {operand} of type \
-         {operand_type}; cast one of them"
+        "cannot compare column `{}` of type {column_type} with {operand} of type \
+         {operand_type}; cast one of them",
+        shorten(.column)
     )]
     Incomparable {
         /// The column on the left.
@@ -48,8 +53,9 @@ pub enum PredicateError {
 
     /// One of the two has a time zone, so which moments the other means is not known.
     #[error(
-        "cannot compare column `{column}` of type {column_type} with {operand} of type \
-         {operand_type}; give both a time zone, or neither"
+        "cannot compare column `{}` of type {column_type} with {operand} of type \
+         {operand_type}; give both a time zone, or neither",
+        shorten(.column)
     )]
     TimeZone {
         /// The column on the left.
@@ -63,7 +69,10 @@ pub enum PredicateError {
     },
 
     /// Values of nested types have no order here; only `is_null` and `is_not_null` read them.
-    #[error("column `{column}` of type {data_type} has no order; it can only be tested for null")]
+    #[error(
+        "column `{}` of type {data_type} has no order; it can only be tested for null",
+        shorten(.column)
+    )]
     Unordered {
         /// The column.
         column: String,

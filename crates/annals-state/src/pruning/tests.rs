@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
-use arrow_array::{Array, Float32Array, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray};
+use arrow_array::{
+    Array, Float32Array, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray,
+};
 use arrow_schema::{DataType, Field};
 use roaring::RoaringBitmap;
 
@@ -180,7 +182,8 @@ fn bounds_hold_for_every_value_and_are_exact_where_they_say_so() {
                 if entry.deletions().is_none() {
                     assert!(found.exact, "nothing was deleted");
                     // An integer's bounds are never lost on the way, nor a plain float's.
-                    let is_float = *state.schema().columns()[column].data_type() == DataType::Float64;
+                    let is_float =
+                        *state.schema().columns()[column].data_type() == DataType::Float64;
                     let old = !Arc::ptr_eq(state.layout(entry), state.schema());
                     let values = values.iter().flatten().count();
                     assert!(is_float && old || found.min.is_some() == (values > 0));

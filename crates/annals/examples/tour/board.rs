@@ -49,21 +49,22 @@ pub(crate) fn run(page: &mut Page, store: &Store, turns_max: usize) -> Result {
     let (turns, seen) = race(turns, turn, &store.reader(), look, &days)?;
     let took = begun.elapsed();
 
-    page.say("Every row was checked. Each read showed one whole day, and never an older version.")?;
+    page.say("What the readers saw, with every row checked:")?;
     let counted = ["reads", "rows", "versions seen", "missing", "empty", "torn", "back in time"];
     page.table(&counted.map(right), seen.iter().map(Seen::row))?;
-    page.say(&format!(
-        "{} overwrites and {} reads in {}. A snapshot from before still shows the first day.",
-        text::count(turns),
-        text::count(seen.iter().map(|seen| seen.reads).sum::<u64>()),
-        text::duration(took)
-    ))?;
     for seen in &seen {
         let wrong = seen.missing + seen.empty + seen.torn + seen.back_in_time;
         expect("reads that were not of one whole day", wrong, 0)?;
     }
     let still = rows_in(&pinned.table("board")?.read()?);
     expect("departures on the first board", still, first.num_rows() as u64)?;
+    page.say(&format!(
+        "{} overwrites and {} reads in {}; each read showed one whole day, and never an older \
+         version. A snapshot from before still shows the first day.",
+        text::count(turns),
+        text::count(seen.iter().map(|seen| seen.reads).sum::<u64>()),
+        text::duration(took)
+    ))?;
     Ok(())
 }
 

@@ -145,7 +145,8 @@ fn rows_are_taken_out_once_and_an_empty_chunk_goes() {
     story.make("a", &["k"], &[]);
     let state = Arc::clone(story.table("a").state());
     let rows: Vec<Row> = (0..8).map(|n| row(&["k"], n)).collect();
-    let rows = NewRows { layout: Arc::clone(state.schema()), chunks: chunks(state.schema(), &rows, 4) };
+    let rows =
+        NewRows { layout: Arc::clone(state.schema()), chunks: chunks(state.schema(), &rows, 4) };
     let mut tx = story.begin();
     let (name, patch) = (table("a"), PropertyPatch::default());
     tx.stage(Change::Append { name, alterations: Arc::from([]), patch, rows }).unwrap();
@@ -302,8 +303,8 @@ fn a_restore_of_the_store_shares_what_it_puts_back() {
     }
     assert_eq!(version.catalog().table_count(), 4);
     assert!(Arc::ptr_eq(found(&version, "kept"), &untouched));
-    let ordinals = ["kept", "changed", "renamed", "d1.dropped"]
-        .map(|name| found(&version, name).ordinal());
+    let ordinals =
+        ["kept", "changed", "renamed", "d1.dropped"].map(|name| found(&version, name).ordinal());
     assert_eq!(ordinals, [0, 2, 2, 1]);
     assert_eq!(version.catalog().next_table.0, 5, "ids are not given twice");
     let metrics = version.commit().unwrap().metrics();

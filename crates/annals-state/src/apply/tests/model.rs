@@ -93,7 +93,8 @@ impl State {
             let comment = column.field().metadata().get("comment")?.clone();
             Some((fold(column.name()).into_owned(), comment))
         };
-        let pair = |(key, value): (&Arc<str>, &Arc<str>)| ((**key).to_owned(), (**value).to_owned());
+        let pair =
+            |(key, value): (&Arc<str>, &Arc<str>)| ((**key).to_owned(), (**value).to_owned());
         Self {
             is_view: state.is_view(),
             columns: columns_of(state),
@@ -123,7 +124,7 @@ impl State {
         self.rows = self.rows.iter().map(|row| self.fitted(row)).collect();
     }
 
-    fn alter(&mut self, alteration: &SchemaChange, life: &mut Life0) -> Result<(), Refusal> {
+    fn alter(&mut self, alteration: &SchemaChange, life: &mut Lifelong) -> Result<(), Refusal> {
         match alteration {
             SchemaChange::AddColumns(fields) => {
                 for field in fields {
@@ -190,7 +191,7 @@ impl State {
 
 /// What belongs to a table's life, and never goes back.
 #[derive(Clone, Debug)]
-struct Life0 {
+struct Lifelong {
     ordinal: u64,
     created: VersionId,
     columns: u32,
@@ -202,7 +203,7 @@ struct Life0 {
     now: VersionId,
 }
 
-impl Life0 {
+impl Lifelong {
     fn begin(&mut self, name: &TableName) {
         let (from, from_ordinal) = (self.now, self.ordinal);
         self.spans.push(Life { name: name.clone(), from, from_ordinal, until: None });
@@ -226,7 +227,7 @@ struct Table {
 pub(super) struct Model {
     databases: BTreeMap<String, (DatabaseName, Described)>,
     tables: BTreeMap<TableName, Table>,
-    lives: BTreeMap<TableId, Life0>,
+    lives: BTreeMap<TableId, Lifelong>,
     /// Tables that took their next ordinal in the present transaction.
     raised: BTreeSet<TableId>,
     now: VersionId,
@@ -299,18 +300,16 @@ impl Model {
             }
             Wish::Create { name, columns, rows } => self.create(name, columns, rows, false),
             Wish::CreateView { name } => self.create(name, &[], &[], true),
-            Wish::Append { name, columns, rows, patch } => {
-                self.change(name, |state, life| {
-                    if state.is_view {
-                        return Err(Refusal::IsView);
-                    }
-                    merge(state, life, columns);
-                    add(state, life, rows);
-                    life.stamps.append = life.now;
-                    describe(state, life, patch);
-                    Ok(())
-                })
-            }
+            Wish::Append { name, columns, rows, patch } => self.change(name, |state, life| {
+                if state.is_view {
+                    return Err(Refusal::IsView);
+                }
+                merge(state, life, columns);
+                add(state, life, rows);
+                life.stamps.append = life.now;
+                describe(state, life, patch);
+                Ok(())
+            }),
             Wish::Overwrite { name, columns, rows, patch } => {
                 let columns = columns.as_deref();
                 self.change(name, |state, life| overwrite(state, life, columns, rows, patch))
@@ -374,7 +373,7 @@ impl Model {
     }
 
     /// The next ordinal, once a transaction.
-    fn raise(&mut self, id: TableId) -> &mut Life0 {
+    fn raise(&mut self, id: TableId) -> &mut Lifelong {
         let life = self.lives.get_mut(&id).unwrap();
         if self.raised.insert(id) {
             life.ordinal += 1;
@@ -395,7 +394,7 @@ impl Model {
         }
         let name = self.written(name);
         let id = TableId(self.lives.len() as u64);
-        let mut life = Life0 {
+        let mut life = Lifelong {
             ordinal: 0,
             created: self.now,
             columns: columns.len() as u32,
@@ -427,7 +426,7 @@ impl Model {
     fn change(
         &mut self,
         name: &TableName,
-        change: impl FnOnce(&mut State, &mut Life0) -> Outcome,
+        change: impl FnOnce(&mut State, &mut Lifelong) -> Outcome,
     ) -> Outcome {
         let table = self.table(name)?.clone();
         let mut state = State::clone(&table.state);
@@ -512,7 +511,11 @@ impl Model {
     pub(super) fn compare(&self, catalog: &Catalog) {
         let described = |d: &crate::catalog::Database| Described {
             comment: d.comment().map(str::to_owned),
-            properties: d.properties().iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
+            properties: d
+                .properties()
+                .iter()
+                .map(|(k, v)| (k.to_string(), v.to_string()))
+                .collect(),
         };
         let databases: Vec<_> =
             catalog.databases().map(|d| (d.name().as_str().to_owned(), described(d))).collect();
@@ -536,14 +539,14 @@ impl Model {
     }
 }
 
-fn add(state: &mut State, life: &mut Life0, rows: &[Row]) {
+fn add(state: &mut State, life: &mut Lifelong, rows: &[Row]) {
     let fitted: Vec<Row> = rows.iter().map(|row| state.fitted(row)).collect();
     life.rows += rows.len() as u64;
     life.chunks += rows.len().div_ceil(2) as u64;
     state.rows.extend(fitted);
 }
 
-fn describe(state: &mut State, life: &mut Life0, patch: &PropertyPatch) {
+fn describe(state: &mut State, life: &mut Lifelong, patch: &PropertyPatch) {
     state.described.patch(patch);
     if !patch.is_empty() {
         life.stamps.property = life.now;
@@ -551,7 +554,7 @@ fn describe(state: &mut State, life: &mut Life0, patch: &PropertyPatch) {
 }
 
 /// Makes room for `columns`: wider, or more of them.
-fn merge(state: &mut State, life: &mut Life0, columns: &[ColumnOf]) {
+fn merge(state: &mut State, life: &mut Lifelong, columns: &[ColumnOf]) {
     for (name, of) in columns {
         match state.find(name) {
             Ok(at) if state.columns[at].1 == DataType::Int32 && *of == DataType::Int64 => {
@@ -571,7 +574,7 @@ fn merge(state: &mut State, life: &mut Life0, columns: &[ColumnOf]) {
 
 fn overwrite(
     state: &mut State,
-    life: &mut Life0,
+    life: &mut Lifelong,
     columns: Option<&[ColumnOf]>,
     rows: &[Row],
     patch: &PropertyPatch,

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use super::model::{Model, Refusal, moved};
 use super::untouched;
+use crate::catalog::Catalog;
 use crate::catalog::tests::check_invariants;
-use crate::catalog::tests::kit::each_seed;
+use crate::catalog::tests::kit::{each_seed, table};
 use crate::catalog::tests::story::Story;
 use crate::catalog::tests::wishes::{Wish, random_wish};
 use crate::commit::{Operation, OperationKind, Target};
-use crate::catalog::Catalog;
 use crate::write_set::{PropertyPatch, SchemaChange};
 
 fn expected_kind(wish: &Wish) -> OperationKind {
@@ -101,7 +101,7 @@ fn every_sequence_of_changes_does_what_a_model_does() {
                     _ => {
                         let wished = expected_kind(&wish);
                         panic!("{wished:?}: {outcome:?}, and {expected:?} was expected")
-                    },
+                    }
                 }
                 check_invariants(&tx.draft);
                 model.compare(&tx.draft);
@@ -132,7 +132,7 @@ fn a_transaction_of_no_effect_on_a_table_still_counts_once() {
         Wish::describe("a", patch),
         Wish::append("a", &["k"], &[1, 2, 3]),
     ]);
-    let table = version.catalog().table(&crate::catalog::tests::kit::table("a")).unwrap();
-    assert_eq!((table.ordinal(), table.since()), (1, version.id()));
-    assert!(Arc::ptr_eq(table, &story.table("a")));
+    let now = version.catalog().table(&table("a")).unwrap();
+    assert_eq!((now.ordinal(), now.since()), (1, version.id()));
+    assert!(Arc::ptr_eq(now, &story.table("a")));
 }

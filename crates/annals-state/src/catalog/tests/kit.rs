@@ -111,9 +111,8 @@ pub(crate) fn rows_in(state: &TableState, entry: &ChunkEntry) -> Vec<Row> {
 /// What a scan returns, in order.
 pub(crate) fn rows_of(state: &TableState) -> Vec<Row> {
     let live = |(_, entry): (u64, &ChunkEntry)| {
-        let gone = |at: usize| {
-            entry.deletions().is_some_and(|deleted| deleted.rows().contains(at as u32))
-        };
+        let gone =
+            |at: usize| entry.deletions().is_some_and(|deleted| deleted.rows().contains(at as u32));
         let rows = rows_in(state, entry).into_iter().enumerate();
         rows.filter(|(at, _)| !gone(*at)).map(|(_, row)| row).collect::<Vec<_>>()
     };

@@ -32,13 +32,33 @@ const CHUNK_ROWS: usize = 2;
 
 #[derive(Clone, Debug)]
 pub(crate) enum Wish {
-    CreateDatabase { name: DatabaseName, property: Option<(&'static str, &'static str)> },
-    DropDatabase { name: DatabaseName, cascade: bool },
-    AlterDatabase { name: DatabaseName, patch: PropertyPatch },
-    Create { name: TableName, columns: Vec<ColumnOf>, rows: Vec<Row> },
-    CreateView { name: TableName },
+    CreateDatabase {
+        name: DatabaseName,
+        property: Option<(&'static str, &'static str)>,
+    },
+    DropDatabase {
+        name: DatabaseName,
+        cascade: bool,
+    },
+    AlterDatabase {
+        name: DatabaseName,
+        patch: PropertyPatch,
+    },
+    Create {
+        name: TableName,
+        columns: Vec<ColumnOf>,
+        rows: Vec<Row>,
+    },
+    CreateView {
+        name: TableName,
+    },
     /// Columns that the table lacks are added to it.
-    Append { name: TableName, columns: Vec<ColumnOf>, rows: Vec<Row>, patch: PropertyPatch },
+    Append {
+        name: TableName,
+        columns: Vec<ColumnOf>,
+        rows: Vec<Row>,
+        patch: PropertyPatch,
+    },
     /// Without columns: those that the table has.
     Overwrite {
         name: TableName,
@@ -46,15 +66,40 @@ pub(crate) enum Wish {
         rows: Vec<Row>,
         patch: PropertyPatch,
     },
-    Truncate { name: TableName },
+    Truncate {
+        name: TableName,
+    },
     /// Deletes the rows whose `column` is `value`, and puts `rows` in their place.
-    ReplaceWhere { name: TableName, column: String, value: i64, rows: Vec<Row>, told: bool },
-    Alter { name: TableName, alterations: Vec<SchemaChange> },
-    Describe { name: TableName, patch: PropertyPatch },
-    Rename { from: TableName, to: TableName },
-    Drop { name: TableName },
-    RestoreTable { name: TableName, source: Arc<TableVersion>, from: VersionId },
-    RestoreStore { source: Arc<Version> },
+    ReplaceWhere {
+        name: TableName,
+        column: String,
+        value: i64,
+        rows: Vec<Row>,
+        told: bool,
+    },
+    Alter {
+        name: TableName,
+        alterations: Vec<SchemaChange>,
+    },
+    Describe {
+        name: TableName,
+        patch: PropertyPatch,
+    },
+    Rename {
+        from: TableName,
+        to: TableName,
+    },
+    Drop {
+        name: TableName,
+    },
+    RestoreTable {
+        name: TableName,
+        source: Arc<TableVersion>,
+        from: VersionId,
+    },
+    RestoreStore {
+        source: Arc<Version>,
+    },
 }
 
 pub(crate) fn long_columns(names: &[&str]) -> Vec<ColumnOf> {
@@ -95,12 +140,7 @@ impl Wish {
     /// Replaces the rows and keeps the schema.
     pub(crate) fn overwrite(name: &str, columns: &[&str], values: &[i64]) -> Self {
         let rows = values.iter().map(|value| row(columns, *value)).collect();
-        Self::Overwrite {
-            name: table(name),
-            columns: None,
-            rows,
-            patch: PropertyPatch::default(),
-        }
+        Self::Overwrite { name: table(name), columns: None, rows, patch: PropertyPatch::default() }
     }
 
     /// Replaces rows and schema.
@@ -315,7 +355,14 @@ fn replace_where(
     let predicate = told.then(|| Arc::new(equals(column, value)));
     let Some(table) = catalog.table(&name) else {
         let removed = Arc::from([]);
-        return Change::ChangeRows { name, removed, rows: nowhere(), predicate, alone: false, label };
+        return Change::ChangeRows {
+            name,
+            removed,
+            rows: nowhere(),
+            predicate,
+            alone: false,
+            label,
+        };
     };
     let state = table.state();
     let mut removed = Vec::new();
@@ -453,8 +500,7 @@ pub(crate) fn random_wish(dice: &mut Dice, catalog: &Catalog, past: &[Arc<Versio
         20 => Wish::Truncate { name: random_table(dice, catalog, 9) },
         21..=23 => {
             let name = random_table(dice, catalog, 9);
-            let patch =
-                if dice.one_in(4) { random_patch(dice) } else { PropertyPatch::default() };
+            let patch = if dice.one_in(4) { random_patch(dice) } else { PropertyPatch::default() };
             let keeps = !dice.one_in(3);
             let columns = its_columns(catalog, &name).filter(|_| keeps);
             let columns = columns.unwrap_or_else(|| random_columns(dice));
@@ -469,8 +515,7 @@ pub(crate) fn random_wish(dice: &mut Dice, catalog: &Catalog, past: &[Arc<Versio
         }
         _ => {
             let name = random_table(dice, catalog, 9);
-            let patch =
-                if dice.one_in(8) { random_patch(dice) } else { PropertyPatch::default() };
+            let patch = if dice.one_in(8) { random_patch(dice) } else { PropertyPatch::default() };
             let keeps = !dice.one_in(4);
             let columns = its_columns(catalog, &name).filter(|_| keeps);
             let columns = columns.unwrap_or_else(|| random_columns(dice));

@@ -17,7 +17,9 @@ enum Mine {
     OverwriteSchema,
     Truncate,
     /// Replaces the rows where k = 1, 2 rows of a chunk of which others remain.
-    Where { told: bool },
+    Where {
+        told: bool,
+    },
     /// Replaces rows where k = 99: there are none.
     WhereNothing,
     AddColumn(&'static str),
@@ -160,25 +162,29 @@ fn outcome(scene: &Scene, tx: &Tx, mine: Mine, theirs: Theirs, winner: VersionId
 #[test]
 fn every_cell_of_the_matrix_is_as_designed() {
     let mut lines = MATRIX.lines().filter(|line| !line.is_empty());
-    let header: Vec<&str> = lines.next().unwrap().split('|').nth(1).unwrap().split_whitespace().collect();
+    let header: Vec<&str> =
+        lines.next().unwrap().split('|').nth(1).unwrap().split_whitespace().collect();
     assert_eq!(header, ALL.map(|(code, _)| code));
     let (mut cells, mut wrong) = (0, Vec::new());
     // One scene for each column: what others did, and the transactions that began before it.
     let lines: Vec<(&str, &str)> = lines.map(|line| line.split_once('|').unwrap()).collect();
     for (column, (_, theirs)) in ALL.into_iter().enumerate() {
         let mut scene = Scene::new();
-        let begun: Vec<(Tx, Mine)> = lines.iter().map(|(row, _)| {
-            let words: Vec<&str> = row.split_whitespace().collect();
-            let (reads, words) = words.split_last().unwrap();
-            let mine = mine(words);
-            let mut tx = scene.story.begin();
-            if *reads == "read" {
-                // Whatever it is: not blind.
-                tx.reads.looked_up(scene.base.catalog(), &table("u"));
-            }
-            tx.wish(&mine.wish(&scene)).unwrap();
-            (tx, mine)
-        }).collect();
+        let begun: Vec<(Tx, Mine)> = lines
+            .iter()
+            .map(|(row, _)| {
+                let words: Vec<&str> = row.split_whitespace().collect();
+                let (reads, words) = words.split_last().unwrap();
+                let mine = mine(words);
+                let mut tx = scene.story.begin();
+                if *reads == "read" {
+                    // Whatever it is: not blind.
+                    tx.reads.looked_up(scene.base.catalog(), &table("u"));
+                }
+                tx.wish(&mine.wish(&scene)).unwrap();
+                (tx, mine)
+            })
+            .collect();
         let winner = scene.others(theirs);
         for ((tx, mine), (row, expected)) in begun.iter().zip(&lines) {
             let expected = expected.split_whitespace().nth(column).unwrap();
@@ -197,8 +203,18 @@ fn every_cell_of_the_matrix_is_as_designed() {
 fn what_was_done_before_the_base_is_in_nobodys_way() {
     let scene = Scene::new();
     let words = [
-        "append", "merge x", "overwrite", "overwrite-schema", "where-told", "add-column x",
-        "rename-column", "rename-table", "restore", "set p", "set-comment", "drop",
+        "append",
+        "merge x",
+        "overwrite",
+        "overwrite-schema",
+        "where-told",
+        "add-column x",
+        "rename-column",
+        "rename-table",
+        "restore",
+        "set p",
+        "set-comment",
+        "drop",
     ];
     let begun: Vec<Tx> = words
         .iter()
@@ -231,7 +247,8 @@ fn several_changes_of_one_transaction_are_judged_each() {
     let append = Wish::append("a", &COLUMNS, &[10]);
     let other = Wish::append("u", &["k"], &[1]);
     let fine = tx_of(&[append.clone(), Wish::describe("a", set("q", "1")), other.clone()]);
-    let alters = tx_of(&[append.clone(), Wish::alter("a", [SchemaChange::SetNullable("k".into())])]);
+    let alters =
+        tx_of(&[append.clone(), Wish::alter("a", [SchemaChange::SetNullable("k".into())])]);
     let reverse = tx_of(&[Wish::alter("a", [SchemaChange::SetNullable("k".into())]), append]);
     let elsewhere = tx_of(&[other]);
     scene.others(AppendMatching);

@@ -58,8 +58,7 @@ fn a_serializable_writer_conflicts_with_changes_of_what_it_read() {
     let mut wrong = Vec::new();
     for (column, (_, theirs)) in ALL.into_iter().enumerate() {
         let mut scene = Scene::new();
-        let readers: Vec<Tx> =
-            lines.iter().map(|(what, _)| reader(&scene, what.trim())).collect();
+        let readers: Vec<Tx> = lines.iter().map(|(what, _)| reader(&scene, what.trim())).collect();
         let winner = scene.others(theirs);
         let head = scene.story.head();
         for (tx, (what, expected)) in readers.iter().zip(&lines) {
@@ -113,7 +112,8 @@ fn an_absence_that_was_seen_must_last() {
     // It is created, and changed thereafter: the creation is in the way.
     let (subject, winner, created) = after(read, &[Wish::create("n", &["k"], &[])]).unwrap();
     assert_eq!((subject, winner), (Subject::Table(table("n")), created));
-    let (subject, winner, renamed) = after(read, &[Wish::rename("a", "n"), Wish::create("a", &COLUMNS, &[])]).unwrap();
+    let (subject, winner, renamed) =
+        after(read, &[Wish::rename("a", "n"), Wish::create("a", &COLUMNS, &[])]).unwrap();
     assert_eq!((subject, winner), (Subject::Table(table("n")), renamed));
     // It came and went: absent then, absent now.
     assert_eq!(after(read, &[Wish::create("n", &["k"], &[]), Wish::drop("n")]), None);
@@ -153,7 +153,7 @@ fn a_listing_that_was_seen_must_last() {
     }
     // A database that was not there.
     let create = Wish::CreateDatabase { name: database("d9"), property: None };
-    let (subject, winner, version) = after(listed("d9"), &[create.clone()]).unwrap();
+    let (subject, winner, version) = after(listed("d9"), std::slice::from_ref(&create)).unwrap();
     assert_eq!((subject, winner), (Subject::Database(database("d9")), version));
     let drop = Wish::DropDatabase { name: database("d9"), cascade: false };
     assert_eq!(after(listed("d9"), &[create, drop]), None);
@@ -196,10 +196,13 @@ fn a_read_makes_a_transaction_depend_on_what_it_read_and_on_nothing_else() {
     let base = tx.base.catalog().clone();
     tx.reads.read_rows(&base, &table("a"), Some(&equals("k", 1)));
     assert!(!tx.reads.is_empty());
-    for read in [|tx: &mut Tx| tx.reads.listed_databases(), |tx: &mut Tx| {
-        let base = tx.base.catalog().clone();
-        tx.reads.listed(&base, &database("default"));
-    }] {
+    for read in [
+        |tx: &mut Tx| tx.reads.listed_databases(),
+        |tx: &mut Tx| {
+            let base = tx.base.catalog().clone();
+            tx.reads.listed(&base, &database("default"));
+        },
+    ] {
         let mut tx = scene.story.begin();
         read(&mut tx);
         assert!(!tx.reads.is_empty());

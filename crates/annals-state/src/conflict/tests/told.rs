@@ -1,6 +1,7 @@
 //! What a conflict says, to a program and to a person.
 
 use super::*;
+use crate::catalog::tests::kit::database;
 use crate::catalog::tests::story::{Refused, Tx};
 use crate::catalog::tests::wishes::equals;
 use crate::commit::Isolation;
@@ -14,7 +15,13 @@ fn conflict(begin: impl Fn(&mut Tx, &Scene), theirs: &[Wish]) -> Box<Conflict> {
     begin(&mut tx, &scene);
     scene.story.all(theirs);
     scene.story.one(Wish::describe("u", set("late", "1")));
-    if scene.story.head().catalog().table(&table("a")).is_some_and(|now| now.stamps().property < scene.base.id()) {
+    if scene
+        .story
+        .head()
+        .catalog()
+        .table(&table("a"))
+        .is_some_and(|now| now.stamps().property < scene.base.id())
+    {
         scene.story.one(Wish::describe("a", set("late", "1")));
     }
     let mut conflict = tx.check(&scene.story.head()).unwrap_err();
@@ -205,7 +212,9 @@ fn what_the_catalog_says_on_top_of_the_matrix() {
     let refused = |mine: &[Wish], theirs: &[Wish]| -> CatalogError {
         let mut scene = Scene::new();
         let mut tx = scene.story.begin();
-        mine.iter().for_each(|wish| drop(tx.wish(wish).unwrap()));
+        for wish in mine {
+            tx.wish(wish).unwrap();
+        }
         scene.story.all(theirs);
         match scene.story.commit(tx) {
             Err(Refused::NoLongerApplies(error)) => error,
@@ -213,10 +222,7 @@ fn what_the_catalog_says_on_top_of_the_matrix() {
             Ok(_) => panic!("it was committed"),
         }
     };
-    let drop_d1 = |cascade| Wish::DropDatabase {
-        name: crate::catalog::tests::kit::database("d1"),
-        cascade,
-    };
+    let drop_d1 = |cascade| Wish::DropDatabase { name: database("d1"), cascade };
     let create = || Wish::create("d1.t", &["k"], &[]);
     assert!(matches!(refused(&[create()], &[drop_d1(false)]), CatalogError::NoDatabase { .. }));
     let error = refused(&[drop_d1(false)], &[create()]);
@@ -246,7 +252,7 @@ fn a_change_is_about_what_it_names() {
     assert_eq!(subject(Wish::drop("d1.`x y`")), "d1.`x y`");
     let source = Arc::clone(&head);
     assert_eq!(Subject::of(&Change::RestoreStore { source }).to_string(), "the store");
-    let name = crate::catalog::tests::kit::database("d1");
+    let name = database("d1");
     let change = Change::DropDatabase { name, cascade: true };
     assert_eq!(Subject::of(&change).to_string(), "the database d1");
 }
