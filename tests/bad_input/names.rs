@@ -205,14 +205,14 @@ fn hostile_texts_are_names_like_any_other_when_they_are_quoted() {
         assert_eq!(numbers_of(&store.table(&name).unwrap()), [n], "{text}");
         // By its text, which is read back as the same name.
         assert_eq!(numbers_of(&store.table(name.to_string()).unwrap()), [n], "{text}");
-        assert_eq!(store.tables(&database).unwrap(), [name.clone()], "{text}");
+        assert_eq!(store.tables(&database).unwrap(), std::slice::from_ref(&name), "{text}");
         store.tag(text, annals::At::Latest).unwrap();
         assert_eq!(store.at(text).unwrap().version(), store.version());
     }
     assert_eq!(store.snapshot().table_count(), hostile.len());
     assert!(content_of(&store.snapshot()).contains("DROP TABLE"));
     for text in hostile {
-        store.drop_database_cascade(&DatabaseName::new(text).unwrap()).unwrap();
+        store.drop_database_cascade(DatabaseName::new(text).unwrap()).unwrap();
     }
     assert_eq!(store.snapshot().table_count(), 0);
 }

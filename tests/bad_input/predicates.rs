@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use crate::{refused, store, unreadable};
 
-fn says(predicate: Predicate, expected: &Expect) {
+fn says(predicate: impl Into<Predicate>, expected: &Expect) {
+    let predicate = predicate.into();
     let store = store();
     let table = store.table("d.people").unwrap();
     let told = unreadable(table.scan().filter(predicate.clone()).batches());
@@ -38,7 +39,12 @@ fn a_column_that_is_not_there_is_named_with_those_like_it() {
         &expect!["d.people: no column `d.people.id`; there are `id`, `name`"],
     );
     says(col("").eq(1), &expect!["d.people: no column ``; there are `id`, `name`"]);
-    says(col("x".repeat(64 * 1024)).eq(1), &expect!["d.people: no column `xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…`; there are `id`, `name`"]);
+    says(
+        col("x".repeat(64 * 1024)).eq(1),
+        &expect![
+            "d.people: no column `xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…`; there are `id`, `name`"
+        ],
+    );
 }
 
 #[test]

@@ -74,7 +74,7 @@ fn a_database_counts_its_tables() {
     store.restore_table("d.c", 4).unwrap();
     store.restore(4).unwrap();
     assert_eq!(count(), 3);
-    assert_eq!(names(store.tables("d").unwrap()), ["d.a", "d.b", "d.c"]);
+    assert_eq!(names(&store.tables("d").unwrap()), ["d.a", "d.b", "d.c"]);
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn a_missing_database_is_made_only_by_a_store_that_is_asked_to() {
     providing.create_view("NEW.v", "select 1").unwrap();
     providing.create_table("newer.t", numbers([]).schema()).unwrap();
     assert_eq!(listed(&providing), ["default", "New", "newer"]);
-    assert_eq!(names(providing.tables("new").unwrap()), ["New.t", "New.v"]);
+    assert_eq!(names(&providing.tables("new").unwrap()), ["New.t", "New.v"]);
     assert_eq!(providing.version(), VersionId(3));
     // A rename does not move a table to where nobody expects one.
     let error = providing.rename_table("new.t", "newest.t").unwrap_err();

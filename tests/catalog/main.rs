@@ -22,6 +22,6 @@ fn refusal(store: &Store, change: impl FnOnce(&Store) -> Result<Committed, Write
 }
 
 /// The names of tables, as they are written.
-fn names(tables: Vec<annals::TableName>) -> Vec<String> {
+fn names(tables: &[annals::TableName]) -> Vec<String> {
     tables.iter().map(ToString::to_string).collect()
 }

@@ -72,9 +72,9 @@ fn tables_are_listed_in_order_and_by_pattern() {
     }
     store.create_view("d.a_view", "select 1").unwrap();
     let all = ["d.a_view", "d.items", "d.`odd name`", "d.Orders", "d.orders_2024", "d.日本"];
-    assert_eq!(names(store.tables("D").unwrap()), all);
-    assert_eq!(names(store.tables("default").unwrap()), ["default.d2", "default.t"]);
-    let like = |pattern: &str| names(store.snapshot().tables_like("d", pattern).unwrap());
+    assert_eq!(names(&store.tables("D").unwrap()), all);
+    assert_eq!(names(&store.tables("default").unwrap()), ["default.d2", "default.t"]);
+    let like = |pattern: &str| names(&store.snapshot().tables_like("d", pattern).unwrap());
     assert_eq!(like("*"), all);
     assert_eq!(like("ORDERS*"), ["d.Orders", "d.orders_2024"]);
     assert_eq!(like("orders"), ["d.Orders"]);
@@ -99,7 +99,7 @@ fn a_table_is_renamed_within_its_database_and_across() {
     assert_eq!(table.name().to_string(), "d.Moved");
     // Only how it is written.
     store.rename_table("d.moved", "d.MOVED").unwrap();
-    assert_eq!(names(store.tables("d").unwrap()), ["d.MOVED"]);
+    assert_eq!(names(&store.tables("d").unwrap()), ["d.MOVED"]);
     // To itself.
     store.rename_table("d.moved", "d.MOVED").unwrap();
     assert_eq!(store.table("d.moved").unwrap().ordinal(), 3);
@@ -183,7 +183,7 @@ fn thousands_of_tables_are_found_one_by_one() {
             );
         }
     }
-    let mut listed = names(snapshot.tables("d3").unwrap());
+    let mut listed = names(&snapshot.tables("d3").unwrap());
     let as_listed = listed.clone();
     listed.sort_by_key(|name| name.to_lowercase());
     assert_eq!(listed, as_listed);

@@ -38,7 +38,7 @@ fn a_view_keeps_its_text_and_what_is_said_of_it() {
         store.create_view("v", NewView::new(odd).or_replace()).unwrap();
         assert_eq!(text(&store, "v").as_deref(), Some(odd));
     }
-    assert_eq!(names(store.tables("default").unwrap()), ["default.t", "default.v", "default.w"]);
+    assert_eq!(names(&store.tables("default").unwrap()), ["default.t", "default.v", "default.w"]);
 }
 
 #[test]

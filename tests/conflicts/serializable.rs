@@ -80,8 +80,10 @@ fn what_was_read_must_still_be_so() {
     let databases: fn(&Transaction) = |tx| assert_eq!(tx.databases().len(), 2);
     let nothing: fn(&Transaction) = |_| {};
 
-    // Reads, what goes with them, what does not.
-    let cases: [(&str, fn(&Transaction), Vec<fn(&Store)>, Vec<fn(&Store)>); 16] = [
+    // What it is called, what is read, what goes with that, what does not.
+    type Theirs = Vec<fn(&Store)>;
+    type Case = (&'static str, fn(&Transaction), Theirs, Theirs);
+    let cases: [Case; 16] = [
         (
             "all rows",
             rows_all,

@@ -22,9 +22,9 @@ fn says(result: Result<annals::Committed, annals::WriteError>) -> String {
     error.to_string()
 }
 
-fn matching(store: &Store, predicate: annals::Predicate) -> Vec<String> {
+fn matching(store: &Store, predicate: impl Into<annals::Predicate>) -> Vec<String> {
     let table = store.table("t").unwrap();
-    let scan = table.scan().filter(predicate.clone());
+    let scan = table.scan().filter(predicate.into());
     let found = rows_in(&scan.clone().collect().unwrap());
     assert_eq!(scan.count().unwrap(), found.len() as u64);
     found
@@ -124,7 +124,7 @@ fn a_widened_column_shows_old_and_new_values_alike() {
         store.widen_column("t", "A", &to).unwrap_or_else(|e| panic!("{from} to {to}: {e}"));
         assert_eq!(
             (columns(&store), rows(&store)),
-            (format!("a {to}"), expected.iter().map(|v| v.to_string()).collect())
+            (format!("a {to}"), expected.iter().map(ToString::to_string).collect())
         );
         let stored = store.table("t").unwrap().read().unwrap();
         assert_eq!(*stored[0].column(0).data_type(), to);

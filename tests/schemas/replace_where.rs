@@ -40,7 +40,8 @@ fn expect_rows(store: &Store, gone: &[usize], new: &[&str]) {
 
 #[test]
 fn only_rows_that_match_are_replaced() {
-    let cases: Vec<(Predicate, &[usize], &[(&str, &str)])> = vec![
+    type Case = (Predicate, &'static [usize], &'static [(&'static str, &'static str)]);
+    let cases: Vec<Case> = vec![
         // Part of a chunk.
         (col("id").eq(2_i64), &[1], &[("2", "new")]),
         // A chunk as a whole.

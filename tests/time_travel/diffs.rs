@@ -29,7 +29,7 @@ fn difference(before: &Snapshot, after: &Snapshot) -> String {
             TableChange::Changed { .. } => "~",
         };
         let details = table.details();
-        text += &format!("{how} {} {}", table.name(), table.id());
+        text += &format!("{how} {} of id {}", table.name(), table.id().0);
         let metrics = details.metrics();
         text += &format!(", +{} -{} rows", metrics.rows_added, metrics.rows_removed);
         let (added, removed) = (details.chunks_added.len(), details.chunks_removed.len());

@@ -394,7 +394,7 @@ fn every_kind_of_operation_has_a_name_that_says_what_was_done() {
     store.create_database("d").unwrap();
     store.create_table("d.empty", numbers([]).schema()).unwrap();
     for mode in [SaveMode::ErrorIfExists, SaveMode::Append, SaveMode::Ignore] {
-        store.write(numbers([1])).mode(mode).save_as_table(&format!("new_{mode}")).unwrap();
+        store.write(numbers([1])).mode(mode).save_as_table(format!("new_{mode}")).unwrap();
     }
     overwrite(&store, "t", 1);
     overwrite(&store, "t", 2);

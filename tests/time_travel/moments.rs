@@ -97,6 +97,20 @@ fn a_clock_that_jumped_ahead_and_back_does_not_reorder_versions() {
 }
 
 #[test]
+fn a_clock_at_the_end_of_time_leaves_room_for_the_commits_to_come() {
+    let hand = Hand::at(i64::MAX);
+    let store = hand.clock(StoreBuilder::new()).build();
+    let mut last = store.snapshot().timestamp();
+    for (n, micros) in (0..).zip([i64::MAX, i64::MAX, 0, i64::MIN, i64::MAX - 1]) {
+        hand.set(micros);
+        append(&store, "t", n);
+        assert!(store.snapshot().timestamp() > last);
+        last = store.snapshot().timestamp();
+    }
+    assert_eq!(store.versions().len(), 6);
+}
+
+#[test]
 fn a_commit_has_the_timestamp_of_its_version() {
     let hand = Hand::at(42);
     let store = hand.clock(StoreBuilder::new()).build();

@@ -1,10 +1,13 @@
 //! Each state of a table has a number of its own: it begins at 0, never goes back, and belongs to
 //! the table, not to its name.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use annals::{
     PropertyPatch, ReadError, SaveMode, Store, StoreBuilder, Table, TableId, TravelError, VersionId,
 };
-use annals_tests::{numbers, numbers_of};
+use annals_tests::{Chance, numbers, numbers_of};
 use arrow_schema::{DataType, Field};
 use expect_test::expect;
 
@@ -22,7 +25,7 @@ fn states(store: &Store, name: &str) -> Vec<Vec<i64>> {
     (0..=newest).map(|ordinal| at(store, name, ordinal)).collect()
 }
 
-fn expired(result: Result<Table, ReadError>) -> bool {
+fn expired(result: &Result<Table, ReadError>) -> bool {
     matches!(result, Err(ReadError::Travel(TravelError::OrdinalExpired { .. })))
 }
 
@@ -204,7 +207,7 @@ fn states_that_are_no_longer_kept_are_said_to_have_expired() {
             let rows = i64::try_from(ordinal).unwrap() + 1;
             assert_eq!(numbers_of(&found.unwrap()), (1..=rows).collect::<Vec<i64>>());
         } else {
-            assert!(expired(found), "{ordinal}");
+            assert!(expired(&found), "{ordinal}");
         }
     }
     let error = store.table_at_ordinal("t", 1).unwrap_err();
@@ -225,8 +228,8 @@ fn states_under_an_older_name_are_found_by_a_tag_too() {
     store.rename_table("u", "v").unwrap();
     store.rename_table("v", "w").unwrap();
     assert_eq!(at(&store, "w", 1), [1, 2]);
-    assert!(expired(store.table_at_ordinal("w", 0)));
-    assert!(expired(store.table_at_ordinal("w", 3)));
+    assert!(expired(&store.table_at_ordinal("w", 0)));
+    assert!(expired(&store.table_at_ordinal("w", 3)));
 }
 
 #[test]
@@ -266,4 +269,63 @@ fn numbers_of_columns_rows_and_chunks_never_go_back() {
     // The old state still shows its own.
     store.restore_table("t", with_x).unwrap();
     assert_eq!(annals_tests::rows_of(&store.table("t").unwrap()), ["1, null", "2, null", "3, 33"]);
+}
+
+#[test]
+fn every_state_that_a_kept_version_holds_is_found_and_no_other() {
+    let store = Store::in_memory();
+    store.set_retention(annals::Retention { versions_max: 15, ..store.retention() });
+    store.create_database("d").unwrap();
+    let (names, tags) = (["a", "b", "d.a", "d.b"], ["one", "two", "three"]);
+    let mut chance = Chance::new();
+    for n in 0..400 {
+        let (name, other) = (chance.of(&names), chance.of(&names));
+        let at = VersionId(store.version().0.saturating_sub(chance.below(30) as u64));
+        // Whatever of this is possible; the rest fails and changes nothing.
+        match chance.below(14) {
+            0..=3 => {
+                let writer = store.write(numbers([n])).mode(SaveMode::Append);
+                drop(writer.save_as_table(name));
+            }
+            4 => drop(store.write(numbers([n])).mode(SaveMode::Overwrite).save_as_table(name)),
+            5..=7 => drop(store.rename_table(name, other)),
+            8 => drop(store.drop_table(name)),
+            9 => drop(store.restore_table(name, at)),
+            10 => drop(store.restore(at)),
+            11 => drop(store.tag(chance.of(&tags), at)),
+            12 => drop(store.untag(chance.of(&tags))),
+            _ => {
+                let mut tx = store.begin();
+                let _ = tx.drop_table(name);
+                let _ = tx.rename_table(other, name);
+                let _ = tx.restore_table(other, at);
+                tx.commit().unwrap();
+            }
+        }
+        if n % 10 > 0 {
+            continue;
+        }
+        // What the kept versions hold, by the table's identity and the number of its state.
+        let mut held = BTreeMap::new();
+        for version in store.versions() {
+            let snapshot = store.at(version).unwrap();
+            for (_, table) in snapshot.value().catalog().tables() {
+                let state = Arc::clone(table.state());
+                held.insert((table.id(), table.ordinal()), state);
+            }
+        }
+        for (name, table) in store.snapshot().value().catalog().tables() {
+            for ordinal in 0..=table.ordinal() {
+                let found = store.table_at_ordinal(name, ordinal);
+                match held.get(&(table.id(), ordinal)) {
+                    Some(state) => {
+                        let found = found.unwrap_or_else(|e| panic!("{name} {ordinal}: {e}"));
+                        assert_eq!((found.id(), found.ordinal()), (table.id(), ordinal));
+                        assert!(Arc::ptr_eq(found.value().state(), state));
+                    }
+                    None => assert!(expired(&found), "{name} {ordinal}"),
+                }
+            }
+        }
+    }
 }

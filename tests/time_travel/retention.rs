@@ -73,7 +73,11 @@ fn tagged_versions_stay_until_the_last_tag_is_gone() {
     store.tag("d", 10).unwrap();
     store.untag("d").unwrap();
     assert_eq!(kept(&store), [3, 9, 10]);
-    store.restore_table("t", "c").unwrap();
+    // One that only a tag keeps may get another.
+    store.tag("e", "c").unwrap();
+    store.untag("c").unwrap();
+    assert_eq!(kept(&store), [3, 9, 10]);
+    store.restore_table("t", "e").unwrap();
     assert_eq!(numbers_of(&store.table("t").unwrap()), [1, 2, 3]);
 }
 

@@ -204,6 +204,27 @@ fn a_save_that_was_applied_before_says_so_whatever_its_mode() {
 }
 
 #[test]
+fn a_save_that_is_checked_against_a_state_says_so_too() {
+    let store = store_of(StoreBuilder::new());
+    for (sequence, mode) in [(1, SaveMode::ErrorIfExists), (2, SaveMode::Overwrite)] {
+        let save = |how: &str| {
+            let seen = store.snapshot();
+            let writer = store.write(numbers([1])).mode(mode).idempotent("loader", sequence);
+            let writer = match how {
+                "based on" => writer.based_on(&seen),
+                _ => writer.fail_if_changed(),
+            };
+            writer.save_as_table("new").unwrap().committed().unwrap().was_applied_before()
+        };
+        let newest = |applied| (applied, store.version());
+        assert_eq!(newest(save("based on")), (false, store.version()));
+        let version = store.version();
+        assert_eq!(newest(save("based on")), (true, version));
+        assert_eq!(newest(save("if unchanged")), (true, version));
+    }
+}
+
+#[test]
 fn what_was_applied_is_remembered_longer_than_its_record() {
     let retention = Retention { versions_max: 1, records_max: 0, ..Retention::default() };
     let store = store_of(StoreBuilder::new().retention(retention));

@@ -607,3 +607,6 @@ fn discarded_by(table: &TableVersion, place: &Place) -> Vec<VersionId> {
     versions.dedup();
     versions
 }
+
+#[cfg(test)]
+mod tests;

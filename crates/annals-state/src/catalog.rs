@@ -187,3 +187,6 @@ impl Database {
         self.tables
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

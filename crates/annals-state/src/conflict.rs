@@ -659,3 +659,6 @@ fn check_read_rows(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -314,3 +314,6 @@ fn column_changes(before: Option<&TableSchema>, after: Option<&TableSchema>) -> 
     }
     changes
 }
+
+#[cfg(test)]
+mod tests;

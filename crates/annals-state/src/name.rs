@@ -192,6 +192,7 @@ impl TableName {
 }
 
 impl PartialEq for TableName {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
         self.digest == other.digest && self.name == other.name
     }
@@ -252,8 +253,12 @@ impl Folded {
 }
 
 impl PartialEq for Folded {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
-        self.folded() == other.folded()
+        let bytes = self.folded_bytes as usize;
+        self.folded_bytes == other.folded_bytes
+            && (Arc::ptr_eq(&self.text, &other.text)
+                || self.text.as_bytes().get(..bytes) == other.text.as_bytes().get(..bytes))
     }
 }
 

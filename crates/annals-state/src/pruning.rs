@@ -64,3 +64,6 @@ pub fn table_bounds(state: &TableState, column: usize) -> Bounds {
     let chunks = state.chunks().map(|(_, entry)| bounds(state, entry, column));
     chunks.fold(Bounds::all_null(0), |all, chunk| all.union(&chunk))
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,7 +31,7 @@ impl<T: Clone> Default for Run<T> {
 impl<T: Clone> Run<T> {
     /// Without values. Allocates nothing.
     pub fn new() -> Self {
-        Self { groups: Vector::new(), lost: 0, tail: Arc::from([]) }
+        Self { groups: Vector::new(), lost: 0, tail: Arc::default() }
     }
 
     /// How many values there are.
@@ -74,7 +74,7 @@ impl<T: Clone> Run<T> {
     pub fn push_back(&mut self, value: T) {
         self.tail = self.tail.iter().cloned().chain([value]).collect();
         if self.tail.len() == GROUP {
-            self.groups.push_back(std::mem::replace(&mut self.tail, Arc::from([])));
+            self.groups.push_back(std::mem::take(&mut self.tail));
         }
     }
 

@@ -405,7 +405,7 @@ pub(crate) mod tests {
             state: Arc::new(state),
             marks: HighWater::default(),
             stamps: Stamps::default(),
-            lives: Arc::from([]),
+            lives: Arc::default(),
         })
     }
 }

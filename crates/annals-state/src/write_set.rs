@@ -163,7 +163,7 @@ pub struct NewRows {
 impl NewRows {
     /// No rows.
     pub fn none(layout: Arc<TableSchema>) -> Self {
-        Self { layout, chunks: Arc::from([]) }
+        Self { layout, chunks: Arc::default() }
     }
 
     /// How many rows.

@@ -192,7 +192,7 @@ fn prepare(tip: &Head, request: &Request<'_>) -> Result<Arc<Version>, CommitErro
     }
     let commit = Commit {
         version: at,
-        timestamp: request.now.max(Timestamp(tip.version.timestamp().0.saturating_add(1))),
+        timestamp: request.now.max(Timestamp(tip.version.timestamp().0 + 1)),
         base: request.base.id(),
         isolation: request.isolation,
         retries: request.retries,

@@ -65,6 +65,25 @@ impl Cutter {
         }
     }
 
+    /// The chunks of a single batch that is not to be divided: mostly one, at once.
+    pub(crate) fn one(mut self, batch: RecordBatch) -> Result<Arc<[Arc<Chunk>]>, ArrowError> {
+        if batch.num_rows() == 0 {
+            return Ok(Arc::default());
+        }
+        if batch.num_rows() <= self.size.rows_max {
+            let chunk = Chunk::new(batch);
+            if chunk.bytes() <= self.size.bytes_max {
+                return Ok(Arc::new([Arc::new(chunk)]));
+            }
+            let batch = chunk.batch().clone();
+            drop(chunk);
+            self.push(batch)?;
+        } else {
+            self.push(batch)?;
+        }
+        Ok(self.finish()?.into())
+    }
+
     pub(crate) fn push(&mut self, batch: RecordBatch) -> Result<(), ArrowError> {
         if batch.num_rows() == 0 {
             return Ok(());

@@ -188,7 +188,7 @@ impl NewView {
 
     pub(crate) fn into_change(self, name: TableName) -> Result<Change, WriteError> {
         let schema = self.table_schema(&name, ColumnId(0))?;
-        let details = new_details(self.comment, &self.properties, Arc::from([]));
+        let details = new_details(self.comment, &self.properties, Arc::default());
         let rows = NewRows::none(Arc::clone(&schema));
         let kind = TableKind::View { text: self.text };
         Ok(Change::CreateTable { name, kind, schema, details, rows, mode: None })
@@ -210,7 +210,7 @@ impl NewView {
         Ok(Change::Replace {
             name,
             kind: TableKind::View { text: self.text },
-            partition_by: Arc::from([]),
+            partition_by: Arc::default(),
             rows: NewRows::none(Arc::clone(&schema)),
             schema,
             patch,

@@ -172,6 +172,16 @@ pub enum WriteError {
     /// The commit was refused.
     #[error(transparent)]
     Commit(#[from] CommitError),
+
+    /// A read in the same piece of work failed; see [`Store::transact`](crate::Store::transact).
+    #[error(transparent)]
+    Read(Box<ReadError>),
+}
+
+impl From<ReadError> for WriteError {
+    fn from(error: ReadError) -> Self {
+        Self::Read(Box::new(error))
+    }
 }
 
 impl WriteError {

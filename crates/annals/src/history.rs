@@ -13,6 +13,9 @@ use arrow_array::builder::{
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
+/// The zone of timestamps, as an offset: Arrow prints that without a database of zones.
+const UTC: &str = "+00:00";
+
 /// The records of commits, newest first: of the whole store, a database, or a table.
 ///
 /// A value: commits made later are not in it. Taking one costs O(1), as it shares the records.
@@ -95,7 +98,7 @@ impl History {
     /// operation), `thread`, `user`, `message`, `application`, `sequence`, `metadata`.
     pub fn schema() -> SchemaRef {
         use DataType::{Boolean, UInt32, UInt64, Utf8};
-        let timestamp = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+        let timestamp = DataType::Timestamp(TimeUnit::Microsecond, Some(UTC.into()));
         let columns = [
             ("version", UInt64, false),
             ("timestamp", timestamp, false),
@@ -189,7 +192,7 @@ impl Rows {
         let [rows_added, rows_removed, bytes_added, bytes_removed] = &mut self.moved;
         let columns: Vec<ArrayRef> = vec![
             Arc::new(self.version.finish()),
-            Arc::new(self.timestamp.finish().with_timezone("UTC")),
+            Arc::new(self.timestamp.finish().with_timezone(UTC)),
             Arc::new(self.base.finish()),
             Arc::new(self.isolation.finish()),
             Arc::new(self.retries.finish()),

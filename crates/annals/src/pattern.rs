@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stars_and_alternatives_match_as_in_spark() {
+    fn stars_and_alternatives_match() {
         for (pattern, name, expected) in [
             ("*", "", true),
             ("*", "anything", true),

@@ -291,12 +291,15 @@ impl<'a> Save<'a> {
     /// The table's partitioning, as far as its columns are still there.
     fn kept_partitioning(&self, state: &TableState, schema: &TableSchema) -> Arc<[ColumnId]> {
         let kept = &state.details().partition_by;
+        if kept.is_empty() {
+            return Arc::clone(kept);
+        }
         let columns: Vec<String> =
             state.partition_columns().into_iter().map(str::to_owned).collect();
         match partition_ids(&self.name, schema, &columns) {
             Ok(ids) if *ids == **kept => Arc::clone(kept),
             Ok(ids) => ids,
-            Err(_) => Arc::from([]),
+            Err(_) => Arc::default(),
         }
     }
 
@@ -452,6 +455,10 @@ impl<'a> Save<'a> {
         let mut cutter = Cutter::new(self.options.chunk_size, columns);
         let wrong = |error| WriteError::from(schema_error(&self.name, error));
         if let Some(batches) = self.source.resident()? {
+            if let ([batch], true) = (batches, partition_by.is_empty()) {
+                let batch = fit.apply(batch).map_err(wrong)?;
+                return Ok(NewRows { layout: Arc::clone(layout), chunks: cutter.one(batch)? });
+            }
             for batch in batches {
                 cutter.push(fit.apply(batch).map_err(wrong)?)?;
             }

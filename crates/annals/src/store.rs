@@ -221,6 +221,12 @@ impl Store {
         self.shared.published.head().retention
     }
 
+    /// How many logical bytes are held by versions of the past alone: what the policy bounds by
+    /// [`Retention::historical_bytes_max`]. O(1).
+    pub fn historical_bytes(&self) -> u64 {
+        self.shared.published.head().timeline.historical_bytes()
+    }
+
     /// Changes what stays of the past, and expires at once what does not; returns how many
     /// versions expired. Snapshots that are held stay whole.
     pub fn set_retention(&self, policy: Retention) -> usize {

@@ -253,39 +253,54 @@ impl<'a> Writer<'a> {
                 }
                 save.stage(tx)
             }
-            // What is refused if the table changes since it began is not decided anew.
             Target::Store(store) => {
-                match based_on.or_else(|| fail_if_changed.then(|| store.snapshot())) {
-                    Some(snapshot) => {
-                        let base = Arc::clone(snapshot.value());
-                        let mut tx = Transaction::begin(Arc::clone(store.shared()), base, 0);
-                        tx.set_info(info);
-                        tx.depends_on(&save.name);
-                        let saved = save.stage(&mut tx)?;
-                        Ok(saved.with(tx.commit_at(location)?))
-                    }
+                // What is refused if the table changes since it began is not decided anew.
+                let unchanged = || fail_if_changed.then(|| store.snapshot());
+                let seen = based_on.or_else(unchanged);
+                once(store, &info, || match &seen {
+                    Some(seen) => save_on(store, &mut save, &info, seen),
                     None => save_alone(store, &mut save, &info),
-                }
+                })
             }
         }
     }
 }
 
-/// Saves as a commit of its own, decided anew as often as others come first.
-fn save_alone(store: &Store, save: &mut Save<'_>, info: &CommitInfo) -> Result<Saved, WriteError> {
+/// Saves unless that was done before: an idempotent write is recognised before its mode is.
+fn once(
+    store: &Store,
+    info: &CommitInfo,
+    save: impl FnOnce() -> Result<Saved, WriteError>,
+) -> Result<Saved, WriteError> {
     if let Some(done) = store.applied_before(info)? {
         return Ok(Saved::before(done));
     }
-    let result = store.autocommit(save.location, |tx| {
+    // A twin of this write may have come first, and be what stands in the way.
+    save().or_else(|error| match store.applied_before(info) {
+        Ok(Some(done)) => Ok(Saved::before(done)),
+        _ => Err(error),
+    })
+}
+
+/// Saves as a commit of its own, decided anew as often as others come first.
+fn save_alone(store: &Store, save: &mut Save<'_>, info: &CommitInfo) -> Result<Saved, WriteError> {
+    let (saved, committed) = store.autocommit(save.location, |tx| {
         tx.set_info(info.clone());
         save.stage(tx)
-    });
-    match result {
-        Ok((saved, committed)) => Ok(saved.with(committed)),
-        // A twin of this write may have come first, and be what stands in the way.
-        Err(error) => match store.applied_before(info) {
-            Ok(Some(done)) => Ok(Saved::before(done)),
-            _ => Err(error),
-        },
-    }
+    })?;
+    Ok(saved.with(committed))
+}
+
+/// Saves as a commit of its own, decided once, against what `seen` shows of the table.
+fn save_on(
+    store: &Store,
+    save: &mut Save<'_>,
+    info: &CommitInfo,
+    seen: &Snapshot,
+) -> Result<Saved, WriteError> {
+    let mut tx = Transaction::begin(Arc::clone(store.shared()), Arc::clone(seen.value()), 0);
+    tx.set_info(info.clone());
+    tx.depends_on(&save.name);
+    let saved = save.stage(&mut tx)?;
+    Ok(saved.with(tx.commit_at(save.location)?))
 }

@@ -69,7 +69,10 @@ struct Record<'a> {
 impl Record<'_> {
     fn is_like(&self, other: &Self) -> bool {
         let (one, two) = (self.operation, other.operation);
-        one.kind == two.kind && one.location == two.location
+        // A target has the state's number too, which is another each time; its text has only the name.
+        one.kind == two.kind
+            && one.location == two.location
+            && one.target.to_string() == two.target.to_string()
     }
 
     fn row(&self) -> [String; 8] {

@@ -76,7 +76,7 @@ fn check_record(wish: &Wish, operation: &Operation, before: &Catalog, after: &Ca
 fn every_sequence_of_changes_does_what_a_model_does() {
     let mut applied: BTreeMap<String, u32> = BTreeMap::new();
     let mut refused: BTreeMap<Refusal, u32> = BTreeMap::new();
-    each_seed(0..120, |dice| {
+    each_seed(0..100, |dice| {
         let mut story = Story::new();
         let mut models = vec![Model::new()];
         for _ in 0..25 {

@@ -106,7 +106,7 @@ fn check_contents(dice: &mut Dice, map: &Map, model: &Model, keys: usize) {
 #[test]
 fn an_ordered_map_equals_a_tree_map_and_their_differences_are_equal() {
     let mut pairs = 0;
-    each_seed(0..90, |dice| {
+    each_seed(0..60, |dice| {
         // From maps of one node to maps of three levels; most are small, to be quick.
         let keys = match dice.below(40) {
             0 => 1_000,

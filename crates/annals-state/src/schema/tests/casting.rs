@@ -128,7 +128,7 @@ fn wide_dec(value: i256, precision: u8, scale: i8) -> ArrayRef {
 }
 
 #[test]
-fn numbers_go_into_numbers_as_in_spark() {
+fn numbers_go_into_numbers_as_recorded() {
     use DataType::*;
     let ten_to_75 = i256::from_i128(10).pow_wrapping(75);
     let cases = [
@@ -247,7 +247,7 @@ fn instants_go_into_instants_by_utc() {
 }
 
 #[test]
-fn texts_are_those_of_spark() {
+fn texts_are_those_recorded() {
     use DataType::*;
     let day = |v: i32| -> ArrayRef { Arc::new(Date32Array::from(vec![v])) };
     let cases: [(ArrayRef, &str); 33] = [
@@ -467,7 +467,7 @@ fn encodings_are_undone_and_done() {
 }
 
 #[test]
-fn fields_of_structs_go_by_name_and_by_position_only_where_spark_does() {
+fn fields_of_structs_go_by_name_and_by_position_only_where_recorded() {
     let array: ArrayRef = Arc::new(StructArray::from(vec![
         (field("B", DataType::Int32), ints([Some(1)])),
         (field("a", DataType::Int32), ints([Some(2)])),
