@@ -454,10 +454,8 @@ impl Transaction {
             _ => VersionId::ZERO,
         };
         let place = Place::on_base(self.base.id(), self.provisional(), oldest);
-        // The clone shares everything; a change that fails half-way leaves the draft as it was.
-        let mut catalog = self.draft.catalog.clone();
-        let operation = catalog.apply(&staged, &place)?;
-        self.draft.catalog = catalog;
+        // A change that does not apply leaves the catalog as it was.
+        let operation = self.draft.catalog.apply(&staged, &place)?;
         self.draft.operations.push_back(Arc::new(operation));
         self.draft.writes.push(staged);
         Ok(())
