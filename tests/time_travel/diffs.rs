@@ -71,22 +71,22 @@ fn each_kind_of_change_shows_as_what_it_is() {
         &store(),
         |store| append(store, "t", 4),
         &expect![[r#"
-        ~ default.t #0, +1 -0 rows, chunks +1 -0 ~0 =3
-    "#]],
+            ~ default.t of id 0, +1 -0 rows, chunks +1 -0 ~0 =3
+        "#]],
     );
     differs(
         &store(),
         |store| overwrite(store, "t", 4),
         &expect![[r#"
-        ~ default.t #0, +1 -3 rows, chunks +1 -3 ~0 =0
-    "#]],
+            ~ default.t of id 0, +1 -3 rows, chunks +1 -3 ~0 =0
+        "#]],
     );
     differs(
         &store(),
         |store| drop(store.truncate("t").unwrap()),
         &expect![[r#"
-        ~ default.t #0, +0 -3 rows, chunks +0 -3 ~0 =0
-    "#]],
+            ~ default.t of id 0, +0 -3 rows, chunks +0 -3 ~0 =0
+        "#]],
     );
     let with_two = store();
     with_two.write(numbers([8, 9])).mode(SaveMode::Append).save_as_table("t").unwrap();
@@ -98,7 +98,7 @@ fn each_kind_of_change_shows_as_what_it_is() {
             writer.replace_where(col("n").is_in([2_i64, 9])).save_as_table("t").unwrap();
         },
         &expect![[r#"
-            ~ default.t #0, +0 -2 rows, chunks +0 -1 ~1 =2
+            ~ default.t of id 0, +0 -2 rows, chunks +0 -1 ~1 =2
         "#]],
     );
     differs(
@@ -112,7 +112,7 @@ fn each_kind_of_change_shows_as_what_it_is() {
             store.drop_columns("t", ["x"]).unwrap();
         },
         &expect![[r#"
-            ~ default.t #0, +0 -0 rows, chunks +0 -0 ~0 =3
+            ~ default.t of id 0, +0 -0 rows, chunks +0 -0 ~0 =3
                 ~ n Int64 -> number Int64
                 + y Int32
         "#]],
@@ -123,7 +123,7 @@ fn each_kind_of_change_shows_as_what_it_is() {
             store.write(people([(1, "x")])).mode(SaveMode::Overwrite).save_as_table("t").unwrap();
         },
         &expect![[r#"
-            ~ default.t #0, +1 -3 rows, chunks +1 -3 ~0 =0
+            ~ default.t of id 0, +1 -3 rows, chunks +1 -3 ~0 =0
                 - n Int64
                 + id Int64
                 + name Utf8
@@ -133,7 +133,7 @@ fn each_kind_of_change_shows_as_what_it_is() {
         &store(),
         |store| drop(store.set_properties("t", &PropertyPatch::new().with("a", "b")).unwrap()),
         &expect![[r#"
-            ~ default.t #0, +0 -0 rows, chunks +0 -0 ~0 =3, details
+            ~ default.t of id 0, +0 -0 rows, chunks +0 -0 ~0 =3, details
         "#]],
     );
     differs(
@@ -146,10 +146,10 @@ fn each_kind_of_change_shows_as_what_it_is() {
         },
         &expect![[r#"
             + database d
-            + d.t #2, +1 -0 rows, chunks +1 -0 ~0 =0, details
+            + d.t of id 2, +1 -0 rows, chunks +1 -0 ~0 =0, details
                 + n Int64
-            + d.v #3, +0 -0 rows, chunks +0 -0 ~0 =0, details
-            - default.other #1, +0 -1 rows, chunks +0 -1 ~0 =0, details
+            + d.v of id 3, +0 -0 rows, chunks +0 -0 ~0 =0, details
+            - default.other of id 1, +0 -1 rows, chunks +0 -1 ~0 =0, details
                 - n Int64
         "#]],
     );
@@ -176,9 +176,9 @@ fn databases_show_only_what_was_said_of_them() {
         &store,
         |store| append(store, "d.t", 1),
         &expect![[r#"
-        + d.t #2, +1 -0 rows, chunks +1 -0 ~0 =0, details
-            + n Int64
-    "#]],
+            + d.t of id 2, +1 -0 rows, chunks +1 -0 ~0 =0, details
+                + n Int64
+        "#]],
     );
 }
 
@@ -190,9 +190,9 @@ fn a_renamed_table_went_and_came_with_one_identity() {
     store.rename_table("t", "d.u").unwrap();
     let diff = before.diff(&store.snapshot());
     expect![[r#"
-        + d.u #0, +3 -0 rows, chunks +3 -0 ~0 =0, details
+        + d.u of id 0, +3 -0 rows, chunks +3 -0 ~0 =0, details
             + n Int64
-        - default.t #0, +0 -3 rows, chunks +0 -3 ~0 =0, details
+        - default.t of id 0, +0 -3 rows, chunks +0 -3 ~0 =0, details
             - n Int64
     "#]]
     .assert_eq(&difference(&before, &store.snapshot()));
@@ -206,13 +206,13 @@ fn a_renamed_table_went_and_came_with_one_identity() {
     tx.rename_table("aside", "other").unwrap();
     tx.commit().unwrap();
     expect![[r#"
-        - d.u #0, +0 -3 rows, chunks +0 -3 ~0 =0, details
+        - d.u of id 0, +0 -3 rows, chunks +0 -3 ~0 =0, details
             - n Int64
-        + d.u #1, +1 -0 rows, chunks +1 -0 ~0 =0, details
+        + d.u of id 1, +1 -0 rows, chunks +1 -0 ~0 =0, details
             + n Int64
-        - default.other #1, +0 -1 rows, chunks +0 -1 ~0 =0, details
+        - default.other of id 1, +0 -1 rows, chunks +0 -1 ~0 =0, details
             - n Int64
-        + default.other #0, +3 -0 rows, chunks +3 -0 ~0 =0, details
+        + default.other of id 0, +3 -0 rows, chunks +3 -0 ~0 =0, details
             + n Int64
     "#]]
     .assert_eq(&difference(&before, &store.snapshot()));
@@ -228,9 +228,9 @@ fn a_table_created_anew_is_another_table() {
     }
     // The same rows, and nothing shared.
     expect![[r#"
-        - default.t #0, +0 -3 rows, chunks +0 -3 ~0 =0, details
+        - default.t of id 0, +0 -3 rows, chunks +0 -3 ~0 =0, details
             - n Int64
-        + default.t #2, +3 -0 rows, chunks +3 -0 ~0 =0, details
+        + default.t of id 2, +3 -0 rows, chunks +3 -0 ~0 =0, details
             + n Int64
     "#]]
     .assert_eq(&difference(&before, &store.snapshot()));
@@ -272,23 +272,23 @@ fn a_difference_reads_the_same_backwards() {
     let after = store.snapshot();
     expect![[r#"
         + database d
-        - default.other #1, +0 -1 rows, chunks +0 -1 ~0 =0, details
+        - default.other of id 1, +0 -1 rows, chunks +0 -1 ~0 =0, details
             - n Int64
-        ~ default.t #0, +1 -0 rows, chunks +1 -0 ~0 =3
+        ~ default.t of id 0, +1 -0 rows, chunks +1 -0 ~0 =3
     "#]]
     .assert_eq(&difference(&before, &after));
     expect![[r#"
         - database d
-        + default.other #1, +1 -0 rows, chunks +1 -0 ~0 =0, details
+        + default.other of id 1, +1 -0 rows, chunks +1 -0 ~0 =0, details
             + n Int64
-        ~ default.t #0, +0 -1 rows, chunks +0 -1 ~0 =3
+        ~ default.t of id 0, +0 -1 rows, chunks +0 -1 ~0 =3
     "#]]
     .assert_eq(&difference(&after, &before));
     // Over any distance, and from the beginning.
     let first = store.at(0).unwrap();
     expect![[r#"
         + database d
-        + default.t #0, +4 -0 rows, chunks +4 -0 ~0 =0, details
+        + default.t of id 0, +4 -0 rows, chunks +4 -0 ~0 =0, details
             + n Int64
     "#]]
     .assert_eq(&difference(&first, &after));

@@ -235,6 +235,23 @@ fn what_was_done_before_the_base_is_in_nobodys_way() {
 }
 
 #[test]
+fn rows_that_were_deleted_before_the_base_are_in_nobodys_way() {
+    let mut scene = Scene::new();
+    scene.story.one(Wish::delete("a", "k", 1));
+    let begin = |scene: &Scene| {
+        let mut tx = scene.story.begin();
+        // The other row of that chunk.
+        tx.wish(&Wish::delete("a", "k", 2)).unwrap();
+        tx
+    };
+    let tx = begin(&scene);
+    scene.story.one(Wish::append("a", &COLUMNS, &[50]));
+    tx.check(&scene.story.head()).unwrap();
+    scene.story.one(Wish::delete("a", "k", 3));
+    scene.story.commit(tx).unwrap();
+}
+
+#[test]
 fn several_changes_of_one_transaction_are_judged_each() {
     let mut scene = Scene::new();
     let tx_of = |wishes: &[Wish]| {
