@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     yard(versions);
     assert!(store.versions().len() >= versions && bare.version_count() == versions);
 
-    let [ours, hand, yard] = bench.rounds(501, [&mut ours, &mut hand, &mut yard]);
+    let [ours, hand, yard] = bench.rounds(1_501, [&mut ours, &mut hand, &mut yard]);
     bench.judge_rounds("cycles of the store against ByHand", &ours, &hand, Bound::AtMost(3.0));
     let fast = [&ours, &hand, &yard].map(|side| undisturbed(side.iter().copied()));
     bench.note(&format!(

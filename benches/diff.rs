@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         let found = differences(from, to);
         assert_eq!(found.iter().map(|table| table.chunks_added.len()).sum::<usize>(), 1);
         assert_eq!(found.iter().map(|table| table.chunks_shared).sum::<usize>(), shared);
-        let taken = bench.time(501, |operations| {
+        let taken = bench.time(1_501, |operations| {
             (0..operations).for_each(|_| drop(black_box(differences(from, to))));
         });
         let what = format!("Snapshot::diff among {tables} tables where {what}");

@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     bench.compare(
         &format!("Snapshot::find among {count} against HashMap::get"),
         Bound::AtMost(2.5),
-        501,
+        1_501,
         find,
         |operations| {
             for name in names.by_ref().take(operations) {

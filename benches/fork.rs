@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     assert_eq!(fork.snapshot().table_count(), tables);
     assert!(fork.snapshot().diff(&store.snapshot()).is_empty());
 
-    let forking = bench.time(501, |operations| {
+    let forking = bench.time(1_501, |operations| {
         let mut forks = Vec::with_capacity(operations);
         forks.extend((0..operations).map(|_| store.fork()));
         forks

@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         bench.compare(
             &format!("Table::scan of {rows} rows in chunks of {chunk_rows} against Vec::iter"),
             Bound::AtMost(1.05),
-            501,
+            1_501,
             |operations| {
                 for _ in 0..operations {
                     black_box(scan());

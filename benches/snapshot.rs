@@ -19,7 +19,7 @@ fn main() -> ExitCode {
     bench.compare(
         "Store::snapshot against ArcSwap::load_full",
         Bound::AtMost(1.3),
-        501,
+        1_501,
         |operations| (0..operations).for_each(|_| drop(black_box(store.snapshot()))),
         |operations| (0..operations).for_each(|_| drop(black_box(bare.load_full()))),
     );
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     bench.compare(
         "Reader::latest against arc_swap::Cache::load",
         Bound::AtMost(2.0),
-        501,
+        1_501,
         |operations| {
             for _ in 0..operations {
                 black_box(reader.latest());

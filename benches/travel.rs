@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     let mut old = reading(&store, &names, |store| store.at(oldest).expect("it is retained"));
     let mut new = reading(&store, &names, |store| store.at(newest).expect("it is retained"));
     let mut latest = reading(&store, &names, Store::snapshot);
-    let [old, new, latest] = bench.rounds(501, [&mut old, &mut new, &mut latest]);
+    let [old, new, latest] = bench.rounds(1_501, [&mut old, &mut new, &mut latest]);
     let what = format!("reading version 1 of {versions} against the newest by its number");
     bench.judge_rounds(&what, &old, &new, Bound::AtMost(1.2));
     let what = format!("reading version 1 of {versions} against Store::snapshot");

@@ -16,7 +16,7 @@ pub mod stand_ins;
 pub mod stores;
 
 /// How long one side's turn in a round lasts.
-const TURN: Duration = Duration::from_millis(1);
+const TURN: Duration = Duration::from_micros(300);
 
 /// One run of a benchmark: whether it measures, and which bounds were missed.
 #[derive(Debug)]

@@ -173,11 +173,6 @@ impl<'a> Save<'a> {
             {
                 return Err(CatalogError::IsView { table: self.name.clone() }.into());
             }
-            (Decision::Replace, Some(table))
-                if table.state().is_view() && self.options.must_exist =>
-            {
-                return Err(CatalogError::IsView { table: self.name.clone() }.into());
-            }
             (Decision::Replace, Some(table)) => {
                 if self.options.fail_if_changed {
                     tx.depends_on(&self.name);
