@@ -282,3 +282,18 @@ fn each_change_of_a_transaction_is_held_against_what_came() {
     let theirs: Theirs = |store: &Store| append(store, "d.t", rows([2000]));
     race(both, theirs).stands(both, theirs);
 }
+
+#[test]
+fn a_property_that_a_restore_put_back_conflicts_with_mine() {
+    let store = crate::store();
+    store.set_properties("d.t", &property("key", "before")).unwrap();
+    let mine: [(Mine, bool); 2] = [(set_same_property, false), (set_property, true)];
+    for (mine, stands) in mine {
+        let mut tx = store.begin();
+        mine(&mut tx).unwrap();
+        // To where the property was not set yet.
+        store.restore_table("d.t", 4).unwrap();
+        assert_eq!(tx.commit().is_ok(), stands);
+        store.set_properties("d.t", &property("key", "before")).unwrap();
+    }
+}

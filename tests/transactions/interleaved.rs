@@ -291,14 +291,13 @@ fn furnished() -> World {
 }
 
 fn config(cases: u32) -> Config {
-    Config {
-        cases,
-        // The same cases every time; `PROPTEST_RNG_SEED` and `PROPTEST_CASES` choose others.
-        rng_seed: RngSeed::Fixed(7),
-        failure_persistence: None,
-        max_shrink_iters: 20_000,
-        ..Config::default()
-    }
+    // The same cases every time, unless `PROPTEST_RNG_SEED` and `PROPTEST_CASES` choose others.
+    let given = Config::default();
+    let has = |name| std::env::var_os(name).is_some();
+    let seed = if has("PROPTEST_RNG_SEED") { given.rng_seed } else { RngSeed::Fixed(7) };
+    let cases = if has("PROPTEST_CASES") { given.cases } else { cases };
+    let (failure_persistence, max_shrink_iters) = (None, 20_000);
+    Config { cases, rng_seed: seed, failure_persistence, max_shrink_iters, ..given }
 }
 
 proptest! {
