@@ -23,9 +23,8 @@ fn what_is_no_name_is_refused_and_says_how_to_write_one() {
         ("..", expect!["the name `..` has an empty part; write `table` or `database.table`"]),
         (
             "../../etc/passwd",
-            expect![
-                "the name `../../etc/passwd` has an empty part; write `table` or `database.table`"
-            ],
+            expect![[r#"
+                the name `../../etc/passwd` has an empty part; write `table` or `database.table`"#]],
         ),
         ("``", expect!["the name ```` has an empty part; write `table` or `database.table`"]),
         (
@@ -34,9 +33,8 @@ fn what_is_no_name_is_refused_and_says_how_to_write_one() {
         ),
         (
             "spark_catalog.d.t",
-            expect![
-                "the name `spark_catalog.d.t` is in the catalog `spark_catalog`; the only one is `annals`"
-            ],
+            expect![[r#"
+                the name `spark_catalog.d.t` is in the catalog `spark_catalog`; the only one is `annals`"#]],
         ),
         (
             "`a",
@@ -89,15 +87,13 @@ fn what_is_no_name_is_refused_and_says_how_to_write_one() {
         ),
         (
             &long,
-            expect![
-                "the name `xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…` is 1025 bytes long; at most 1024 are allowed"
-            ],
+            expect![[r#"
+                the name `xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…` is 1025 bytes long; at most 1024 are allowed"#]],
         ),
         (
             &huge,
-            expect![
-                "the name `xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…` is 65536 bytes long; at most 1024 are allowed"
-            ],
+            expect![[r#"
+                the name `xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…` is 65536 bytes long; at most 1024 are allowed"#]],
         ),
     ];
     let store = store();
@@ -144,9 +140,8 @@ fn what_is_no_name_of_a_database_is_refused_wherever_it_stands() {
         ("a\tb", expect![[r#"the name "a\tb" contains the control character '\t'; remove it"#]]),
         (
             &huge,
-            expect![
-                "the name `éééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééé…` is 65536 bytes long; at most 1024 are allowed"
-            ],
+            expect![[r#"
+                the name `éééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééé…` is 65536 bytes long; at most 1024 are allowed"#]],
         ),
     ];
     for (text, message) in cases {

@@ -41,9 +41,8 @@ fn a_column_that_is_not_there_is_named_with_those_like_it() {
     says(col("").eq(1), &expect!["d.people: no column ``; there are `id`, `name`"]);
     says(
         col("x".repeat(64 * 1024)).eq(1),
-        &expect![
-            "d.people: no column `xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…`; there are `id`, `name`"
-        ],
+        &expect![[r#"
+            d.people: no column `xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…`; there are `id`, `name`"#]],
     );
 }
 
@@ -51,39 +50,33 @@ fn a_column_that_is_not_there_is_named_with_those_like_it() {
 fn types_that_cannot_be_compared_are_named() {
     says(
         col("id").eq("one"),
-        &expect![
-            "d.people: cannot compare column `id` of type Int64 with 'one' of type Utf8; cast one of them"
-        ],
+        &expect![[r#"
+            d.people: cannot compare column `id` of type Int64 with 'one' of type Utf8; cast one of them"#]],
     );
     says(
         col("name").lt(5_i64),
-        &expect![
-            "d.people: cannot compare column `name` of type Utf8 with 5 of type Int64; cast one of them"
-        ],
+        &expect![[r#"
+            d.people: cannot compare column `name` of type Utf8 with 5 of type Int64; cast one of them"#]],
     );
     says(
         col("name").eq(col("id")),
-        &expect![
-            "d.people: cannot compare column `name` of type Utf8 with id of type Int64; cast one of them"
-        ],
+        &expect![[r#"
+            d.people: cannot compare column `name` of type Utf8 with id of type Int64; cast one of them"#]],
     );
     says(
         col("id").is_in(["a"]),
-        &expect![
-            "d.people: cannot compare column `id` of type Int64 with 'a' of type Utf8; cast one of them"
-        ],
+        &expect![[r#"
+            d.people: cannot compare column `id` of type Int64 with 'a' of type Utf8; cast one of them"#]],
     );
     says(
         col("id").eq(true),
-        &expect![
-            "d.people: cannot compare column `id` of type Int64 with TRUE of type Boolean; cast one of them"
-        ],
+        &expect![[r#"
+            d.people: cannot compare column `id` of type Int64 with TRUE of type Boolean; cast one of them"#]],
     );
     says(
         col("name").eq("x".repeat(64 * 1024)).and(col("id").eq("y".repeat(64 * 1024))),
-        &expect![
-            "d.people: cannot compare column `id` of type Int64 with 'yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy'… 65472 more of type Utf8; cast one of them"
-        ],
+        &expect![[r#"
+            d.people: cannot compare column `id` of type Int64 with 'yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy'… 65472 more of type Utf8; cast one of them"#]],
     );
 }
 
@@ -97,28 +90,24 @@ fn a_predicate_that_is_too_deep_is_refused_however_it_was_built() {
     }
     says(
         deep.clone(),
-        &expect![
-            "d.people: the predicate is nested deeper than 128 levels; join its parts by fewer alternations of and, or and not"
-        ],
+        &expect![[r#"
+            d.people: the predicate is nested deeper than 128 levels; join its parts by fewer alternations of and, or and not"#]],
     );
     // And stays so, whatever is made of it.
     says(
         deep.clone().not(),
-        &expect![
-            "d.people: the predicate is nested deeper than 128 levels; join its parts by fewer alternations of and, or and not"
-        ],
+        &expect![[r#"
+            d.people: the predicate is nested deeper than 128 levels; join its parts by fewer alternations of and, or and not"#]],
     );
     says(
         Predicate::literal(false).and(deep.clone()),
-        &expect![
-            "d.people: the predicate is nested deeper than 128 levels; join its parts by fewer alternations of and, or and not"
-        ],
+        &expect![[r#"
+            d.people: the predicate is nested deeper than 128 levels; join its parts by fewer alternations of and, or and not"#]],
     );
     says(
         Predicate::literal(true).or(deep.or(col("id").is_null())),
-        &expect![
-            "d.people: the predicate is nested deeper than 128 levels; join its parts by fewer alternations of and, or and not"
-        ],
+        &expect![[r#"
+            d.people: the predicate is nested deeper than 128 levels; join its parts by fewer alternations of and, or and not"#]],
     );
     // Very deep is refused without an end to the stack.
     let mut deeper = col("id").eq(1_i64);
@@ -127,9 +116,8 @@ fn a_predicate_that_is_too_deep_is_refused_however_it_was_built() {
     }
     says(
         deeper,
-        &expect![
-            "d.people: the predicate is nested deeper than 128 levels; join its parts by fewer alternations of and, or and not"
-        ],
+        &expect![[r#"
+            d.people: the predicate is nested deeper than 128 levels; join its parts by fewer alternations of and, or and not"#]],
     );
 }
 
@@ -163,9 +151,8 @@ fn a_column_without_an_order_can_only_be_tested_for_null() {
     store.write(rows.unwrap()).save_as_table("t").unwrap();
     let table = store.table("t").unwrap();
     let error = table.scan().filter(col("l").eq(1)).batches().unwrap_err();
-    expect![
-        "default.t: column `l` of type List(Int64) has no order; it can only be tested for null"
-    ]
+    expect![[r#"
+        default.t: column `l` of type List(Int64) has no order; it can only be tested for null"#]]
     .assert_eq(&error.to_string());
     assert!(table.scan().filter(col("l").lt(col("l"))).batches().is_err());
     assert!(table.scan().filter(col("n").eq(col("l"))).batches().is_err());

@@ -91,9 +91,8 @@ fn what_is_not_there_is_named() {
     for (read, message) in [
         (
             store.table("nope").map(drop),
-            expect![
-                "in v5, the table default.nope does not exist; check the name, or create it first"
-            ],
+            expect![[r#"
+                in v5, the table default.nope does not exist; check the name, or create it first"#]],
         ),
         (
             store.table("nope.t").map(drop),
@@ -109,9 +108,8 @@ fn what_is_not_there_is_named() {
         ),
         (
             store.table_at_ordinal("nope", 0).map(drop),
-            expect![
-                "in v5, the table default.nope does not exist; check the name, or create it first"
-            ],
+            expect![[r#"
+                in v5, the table default.nope does not exist; check the name, or create it first"#]],
         ),
         (
             store.table_at_ordinal("t", 99).map(drop),
@@ -119,15 +117,13 @@ fn what_is_not_there_is_named() {
         ),
         (
             store.table_history("nope").map(drop),
-            expect![
-                "in v5, the table default.nope does not exist; check the name, or create it first"
-            ],
+            expect![[r#"
+                in v5, the table default.nope does not exist; check the name, or create it first"#]],
         ),
         (
             store.at(0).unwrap().table("t").map(drop),
-            expect![
-                "in v0, the table default.t does not exist; check the name, or create it first"
-            ],
+            expect![[r#"
+                in v0, the table default.t does not exist; check the name, or create it first"#]],
         ),
     ] {
         message.assert_eq(&unreadable(read));
@@ -145,22 +141,22 @@ fn what_is_there_already_or_is_of_another_kind_is_named() {
     let cases: [(Write<'_>, Expect); 12] = [
         (
             &|s| s.write(numbers([1])).save_as_table("T").map(drop),
-            expect![
-                "the table default.T exists already; use mode overwrite, append or ignore, or another name"
-            ],
+            expect![[r#"
+                the table default.T exists already; use mode overwrite, append or ignore, or another name"#]],
         ),
         (
             &|s| s.write(numbers([1])).save_as_table("v").map(drop),
-            expect![
-                "the view default.v exists already; use mode overwrite, append or ignore, or another name"
-            ],
+            expect![[r#"
+                the view default.v exists already; use mode overwrite, append or ignore, or another name"#]],
         ),
-        (&|s| s.create_database("D").map(drop), expect!["the database D exists already"]),
+        (
+            &|s| s.create_database("D").map(drop),
+            expect!["the database D exists already; use if_not_exists, or another name"],
+        ),
         (
             &|s| s.create_table("t", numbers([]).schema()).map(drop),
-            expect![
-                "the table default.t exists already; use mode overwrite, append or ignore, or another name"
-            ],
+            expect![[r#"
+                the table default.t exists already; use mode overwrite, append or ignore, or another name"#]],
         ),
         (
             &|s| s.create_view("t", NewView::new("x").or_replace()).map(drop),
@@ -168,9 +164,8 @@ fn what_is_there_already_or_is_of_another_kind_is_named() {
         ),
         (
             &|s| s.rename_table("t", "d.people").map(drop),
-            expect![
-                "the table d.people exists already; use mode overwrite, append or ignore, or another name"
-            ],
+            expect![[r#"
+                the table d.people exists already; use mode overwrite, append or ignore, or another name"#]],
         ),
         (
             &|s| s.drop_database("d").map(drop),
@@ -190,15 +185,13 @@ fn what_is_there_already_or_is_of_another_kind_is_named() {
         ),
         (
             &|s| s.create_table("new", NewTable::new(twice.clone())).map(drop),
-            expect![
-                "in the table default.new: columns `a`, `A` have the same name; names are compared without case, rename one"
-            ],
+            expect![[r#"
+                in the table default.new: columns `a`, `A` have the same name; names are compared without case, rename one"#]],
         ),
         (
             &|s| s.write(people([])).mode(SaveMode::Append).save_as_table("t").map(drop),
-            expect![
-                "in the table default.t: column `n` is not in the rows, and columns `id`, `name` are not in the table; give the rows the columns of the table"
-            ],
+            expect![[r#"
+                in the table default.t: column `n` is not in the rows, and columns `id`, `name` are not in the table; give the rows the columns of the table"#]],
         ),
     ];
     for (write, message) in cases {

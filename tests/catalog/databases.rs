@@ -50,7 +50,7 @@ fn a_database_is_made_with_what_is_said_of_it() {
     let database = store.snapshot().database("SALES").unwrap();
     assert_eq!(described(&database), "Sales money [a=1, b=2] 0");
     assert_eq!(database.created(), VersionId(2));
-    expect!["the database Sales exists already"]
+    expect!["the database Sales exists already; use if_not_exists, or another name"]
         .assert_eq(&refusal(&store, |store| store.create_database("Sales")));
     let committed = store.create_database(NewDatabase::new("sales").if_not_exists()).unwrap();
     assert!(!committed.made_version());

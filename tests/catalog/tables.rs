@@ -36,9 +36,8 @@ fn an_empty_table_is_made_as_it_was_described() {
     store.write(people([(1, "Ada")])).mode(SaveMode::Append).save_as_table("d.people").unwrap();
     assert_eq!(rows_of(&store.table("d.people").unwrap()), ["1, Ada"]);
 
-    expect![
-        "the table d.PEOPLE exists already; use mode overwrite, append or ignore, or another name"
-    ]
+    expect![[r#"
+        the table d.PEOPLE exists already; use mode overwrite, append or ignore, or another name"#]]
     .assert_eq(&refusal(&store, |store| store.create_table("d.PEOPLE", numbers([]).schema())));
     let again = NewTable::new(numbers([]).schema()).if_not_exists();
     assert!(!store.create_table("d.people", again).unwrap().made_version());
@@ -105,9 +104,8 @@ fn a_table_is_renamed_within_its_database_and_across() {
     assert_eq!(store.table("d.moved").unwrap().ordinal(), 3);
 
     store.write(numbers([3])).save_as_table("t").unwrap();
-    expect![
-        "the table default.T exists already; use mode overwrite, append or ignore, or another name"
-    ]
+    expect![[r#"
+        the table default.T exists already; use mode overwrite, append or ignore, or another name"#]]
     .assert_eq(&refusal(&store, |store| store.rename_table("d.moved", "T")));
     expect!["the table default.nope does not exist; check the name, or create it first"]
         .assert_eq(&refusal(&store, |store| store.rename_table("nope", "x")));

@@ -44,16 +44,14 @@ fn a_view_keeps_its_text_and_what_is_said_of_it() {
 #[test]
 fn a_view_is_replaced_only_if_asked_and_only_by_a_view() {
     let store = store();
-    expect![
-        "the view default.v exists already; use mode overwrite, append or ignore, or another name"
-    ]
+    expect![[r#"
+        the view default.v exists already; use mode overwrite, append or ignore, or another name"#]]
     .assert_eq(&refusal(&store, |store| store.create_view("v", "select 2")));
     expect!["default.t is a table, not a view; drop it first, or choose another name"].assert_eq(
         &refusal(&store, |store| store.create_view("t", NewView::new("x").or_replace())),
     );
-    expect![
-        "the table default.T exists already; use mode overwrite, append or ignore, or another name"
-    ]
+    expect![[r#"
+        the table default.T exists already; use mode overwrite, append or ignore, or another name"#]]
     .assert_eq(&refusal(&store, |store| store.create_view("T", "select 2")));
     store
         .set_properties(
@@ -85,9 +83,8 @@ fn a_view_is_replaced_only_if_asked_and_only_by_a_view() {
 fn each_mode_of_a_save_meets_a_view_in_its_own_way() {
     let store = store();
     let save = |mode: SaveMode| store.write(numbers([7])).mode(mode).save_as_table("v");
-    expect![
-        "the view default.v exists already; use mode overwrite, append or ignore, or another name"
-    ]
+    expect![[r#"
+        the view default.v exists already; use mode overwrite, append or ignore, or another name"#]]
     .assert_eq(&save(SaveMode::ErrorIfExists).unwrap_err().to_string());
     expect!["default.v is a view; rows can be written to tables only"]
         .assert_eq(&save(SaveMode::Append).unwrap_err().to_string());

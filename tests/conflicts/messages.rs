@@ -28,9 +28,8 @@ fn each_rule_names_what_it_is_about_and_says_what_to_do() {
     says(
         blind_append,
         |store| drop(store.rename_column("d.t", "note", "text").unwrap()),
-        &expect![
-            "d.t: a blind append does not go with a schema change (in v5, after this transaction began at v4; committed at PLACE); begin again from a fresh snapshot"
-        ],
+        &expect![[r#"
+            d.t: a blind append does not go with a schema change (in v5, after this transaction began at v4; committed at PLACE); begin again from a fresh snapshot"#]],
     );
     says(
         |tx| {
@@ -38,9 +37,8 @@ fn each_rule_names_what_it_is_about_and_says_what_to_do() {
             tx.write(rows([7])).mode(SaveMode::Overwrite).save_as_table("d.t").map(drop)
         },
         append_low,
-        &expect![
-            "d.t: an overwrite after a read does not go with an append (in v5, after this transaction began at v4; committed at PLACE); begin again from a fresh snapshot"
-        ],
+        &expect![[r#"
+            d.t: an overwrite after a read does not go with an append (in v5, after this transaction began at v4; committed at PLACE); begin again from a fresh snapshot"#]],
     );
     says(
         |tx| {
@@ -48,74 +46,63 @@ fn each_rule_names_what_it_is_about_and_says_what_to_do() {
             writer.save_as_table("d.t").map(drop)
         },
         append_low,
-        &expect![
-            "d.t: an overwrite of a part does not go with a change of the same rows (in v5, after this transaction began at v4; committed at PLACE); begin again from a fresh snapshot"
-        ],
+        &expect![[r#"
+            d.t: an overwrite of a part does not go with a change of the same rows (in v5, after this transaction began at v4; committed at PLACE); begin again from a fresh snapshot"#]],
     );
     says(
         |tx| tx.write(rows([1])).save_as_table("d.new").map(drop),
         |store| drop(store.write(rows([2])).save_as_table("d.new").unwrap()),
-        &expect![
-            "d.new was created by somebody else (in v5, after this transaction began at v4; committed at PLACE); begin again from a fresh snapshot"
-        ],
+        &expect![[r#"
+            d.new was created by somebody else (in v5, after this transaction began at v4; committed at PLACE); begin again from a fresh snapshot"#]],
     );
     says(
         blind_append,
         |store| drop(store.drop_table("d.t").unwrap()),
-        &expect![
-            "d.t was dropped (in v5, after this transaction began at v4; committed at PLACE); what the transaction was about is gone"
-        ],
+        &expect![[r#"
+            d.t was dropped (in v5, after this transaction began at v4; committed at PLACE); what the transaction was about is gone"#]],
     );
     says(
         blind_append,
         |store| drop(store.rename_table("d.t", "d.`odd name`").unwrap()),
-        &expect![
-            "d.t was renamed to d.`odd name` (in v5, after this transaction began at v4; committed at PLACE); begin again from a fresh snapshot"
-        ],
+        &expect![[r#"
+            d.t was renamed to d.`odd name` (in v5, after this transaction began at v4; committed at PLACE); begin again from a fresh snapshot"#]],
     );
     says(
         |tx| tx.add_columns("d.t", [Field::new("extra", DataType::Utf8, true)]),
         |store| {
             store.add_columns("d.t", [Field::new("EXTRA", DataType::Int8, true)]).unwrap();
         },
-        &expect![
-            "d.t: the column `extra` was added twice (in v5, after this transaction began at v4; committed at PLACE); begin again from a fresh snapshot"
-        ],
+        &expect![[r#"
+            d.t: the column `extra` was added twice (in v5, after this transaction began at v4; committed at PLACE); begin again from a fresh snapshot"#]],
     );
     says(
         |tx| tx.set_properties("d.t", &property("key", "mine")),
         |store| drop(store.set_properties("d.t", &property("key", "theirs")).unwrap()),
-        &expect![
-            "d.t: the property `key` was set twice (in v5, after this transaction began at v4; committed at PLACE); begin again from a fresh snapshot"
-        ],
+        &expect![[r#"
+            d.t: the property `key` was set twice (in v5, after this transaction began at v4; committed at PLACE); begin again from a fresh snapshot"#]],
     );
     says(
         |tx| tx.set_properties("d.t", &comment("mine")),
         |store| drop(store.set_properties("d.t", &comment("theirs")).unwrap()),
-        &expect![
-            "d.t: the comment was set twice (in v5, after this transaction began at v4; committed at PLACE); begin again from a fresh snapshot"
-        ],
+        &expect![[r#"
+            d.t: the comment was set twice (in v5, after this transaction began at v4; committed at PLACE); begin again from a fresh snapshot"#]],
     );
     says(
         |tx| tx.restore(2),
         append_low,
-        &expect![
-            "the store: a restore of the whole store does not go with any commit (in v5, after this transaction began at v4; committed at PLACE); begin again from a fresh snapshot"
-        ],
+        &expect![[r#"
+            the store: a restore of the whole store does not go with any commit (in v5, after this transaction began at v4; committed at PLACE); begin again from a fresh snapshot"#]],
     );
     says(
         |tx| tx.create_database("new"),
         |store| drop(store.create_database("new").unwrap()),
-        &expect![
-            "the database new exists already (in v5, after this transaction began at v4; committed at PLACE); begin again from a fresh snapshot"
-        ],
+        &expect!["the database new exists already; use if_not_exists, or another name (in v5, after this transaction began at v4; committed at PLACE); begin again from a fresh snapshot"],
     );
     says(
         |tx| tx.write(rows([1])).save_as_table("d.new").map(drop),
         |store| drop(store.drop_database_cascade("d").unwrap()),
-        &expect![
-            "the database d does not exist; create it first (in v5, after this transaction began at v4; committed at PLACE); what the transaction was about is gone"
-        ],
+        &expect![[r#"
+            the database d does not exist; create it first (in v5, after this transaction began at v4; committed at PLACE); what the transaction was about is gone"#]],
     );
 }
 
@@ -139,9 +126,8 @@ fn each_rule_of_serializable_names_what_was_read() {
             Ok(())
         },
         append_low,
-        &expect![
-            "d.t was read by this serializable transaction, then changed by an append (in v5, after this transaction began at v4; committed at PLACE); begin again from a fresh snapshot"
-        ],
+        &expect![[r#"
+            d.t was read by this serializable transaction, then changed by an append (in v5, after this transaction began at v4; committed at PLACE); begin again from a fresh snapshot"#]],
     );
     says(
         |tx| {
@@ -149,9 +135,8 @@ fn each_rule_of_serializable_names_what_was_read() {
             Ok(())
         },
         append_low,
-        &expect![
-            "d.t was read by this serializable transaction, then changed by new rows that match (in v5, after this transaction began at v4; committed at PLACE); begin again from a fresh snapshot"
-        ],
+        &expect![[r#"
+            d.t was read by this serializable transaction, then changed by new rows that match (in v5, after this transaction began at v4; committed at PLACE); begin again from a fresh snapshot"#]],
     );
     says(
         |tx| {
@@ -159,9 +144,8 @@ fn each_rule_of_serializable_names_what_was_read() {
             Ok(())
         },
         |store| crate::delete(store, "d.t", col("n").eq(2_i64)),
-        &expect![
-            "d.t was read by this serializable transaction, then changed by a change of rows that match (in v5, after this transaction began at v4; committed at PLACE); begin again from a fresh snapshot"
-        ],
+        &expect![[r#"
+            d.t was read by this serializable transaction, then changed by a change of rows that match (in v5, after this transaction began at v4; committed at PLACE); begin again from a fresh snapshot"#]],
     );
     says(
         |tx| {
@@ -169,9 +153,8 @@ fn each_rule_of_serializable_names_what_was_read() {
             Ok(())
         },
         |store| drop(store.write(rows([2])).save_as_table("d.new").unwrap()),
-        &expect![
-            "d.new was read by this serializable transaction, then changed by a create (in v5, after this transaction began at v4; committed at PLACE); begin again from a fresh snapshot"
-        ],
+        &expect![[r#"
+            d.new was read by this serializable transaction, then changed by a create (in v5, after this transaction began at v4; committed at PLACE); begin again from a fresh snapshot"#]],
     );
     says(
         |tx| {
@@ -179,9 +162,8 @@ fn each_rule_of_serializable_names_what_was_read() {
             Ok(())
         },
         |store| drop(store.write(rows([2])).save_as_table("d.new").unwrap()),
-        &expect![
-            "the database d was read by this serializable transaction, then changed by a create, drop or rename in it (in v5, after this transaction began at v4; committed at PLACE); begin again from a fresh snapshot"
-        ],
+        &expect![[r#"
+            the database d was read by this serializable transaction, then changed by a create, drop or rename in it (in v5, after this transaction began at v4; committed at PLACE); begin again from a fresh snapshot"#]],
     );
     says(
         |tx| {
@@ -189,9 +171,8 @@ fn each_rule_of_serializable_names_what_was_read() {
             Ok(())
         },
         |store| drop(store.create_database("new").unwrap()),
-        &expect![
-            "the store was read by this serializable transaction, then changed by a create or drop of a database (in v5, after this transaction began at v4; committed at PLACE); begin again from a fresh snapshot"
-        ],
+        &expect![[r#"
+            the store was read by this serializable transaction, then changed by a create or drop of a database (in v5, after this transaction began at v4; committed at PLACE); begin again from a fresh snapshot"#]],
     );
 }
 

@@ -35,9 +35,8 @@ fn without_merging_neither_is_done() {
         let more = batch(&[("a", Int64, &["1"]), ("b", Utf8, &["x"]), ("c", Utf8, &["x"])]);
         appending(&store, more).save_as_table("t")
     });
-    expect![
-        "in the table default.t: column `c` is not in the table; save with merge_schema to add it"
-    ]
+    expect![[r#"
+        in the table default.t: column `c` is not in the table; save with merge_schema to add it"#]]
     .assert_eq(&message);
     let fewer = || batch(&[("a", Int64, &["2"])]);
     let message = refusal(&store, || appending(&store, fewer()).save_as_table("t"));

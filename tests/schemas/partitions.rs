@@ -162,9 +162,8 @@ fn appends_and_overwrites_keep_the_division_unless_another_is_asked_for() {
     let message = refusal(&store, || {
         appending(&store, sales(&["a"], &["9"])).partition_by(["amount"]).save_as_table("t")
     });
-    expect![
-        "the table default.t is partitioned by [place], not by [amount]; leave the partitioning out"
-    ]
+    expect![[r#"
+        the table default.t is partitioned by [place], not by [amount]; leave the partitioning out"#]]
     .assert_eq(&message);
     let message = refusal(&store, || {
         let none: [&str; 0] = [];

@@ -46,9 +46,8 @@ fn after_it_every_commit_is_refused_and_says_what_to_do() {
     let error = store.write(numbers([4])).mode(SaveMode::Append).save_as_table("t").unwrap_err();
     assert!(matches!(error, WriteError::Commit(CommitError::VersionsExhausted { .. })));
     assert_eq!(error.remedy(), Remedy::Change);
-    expect![
-        "v18446744073709551615 is the last version number there is; write the tables to a new store"
-    ]
+    expect![[r#"
+        v18446744073709551615 is the last version number there is; write the tables to a new store"#]]
     .assert_eq(&error.to_string());
     let mut tx = store.begin();
     tx.write(numbers([4])).mode(SaveMode::Append).save_as_table("t").unwrap();

@@ -19,7 +19,7 @@ pub enum CatalogError {
     },
 
     /// A database of that name exists.
-    #[error("the database {database} exists already")]
+    #[error("the database {database} exists already; use if_not_exists, or another name")]
     DatabaseExists {
         /// The database asked for.
         database: DatabaseName,
