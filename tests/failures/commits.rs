@@ -299,7 +299,7 @@ const CASES: [Case; 22] = [
             assert!(!store.snapshot().table_exists("lost.new").expect("it is a name"));
             failure
         },
-        "commits kept coming while assertions were checked",
+        "commits kept coming while this one was prepared",
     ),
     case(
         "a stream that was converted for columns that changed meanwhile",

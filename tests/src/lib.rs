@@ -259,7 +259,7 @@ pub fn numbers_in(snapshot: &Snapshot) -> String {
         text += &format!("{name} {} state {ordinal} of {since}, made {created}, ", table.id());
         text += &format!("{}\n", columns.join(" "));
         for (sequence, entry) in table.state().chunks() {
-            let (first, birth, live) = (entry.first_row(), entry.birth(), entry.live_rows());
+            let (first, birth, live) = (entry.origin(0).row, entry.birth(), entry.live_rows());
             text += &format!("  chunk {sequence} from row {first}, of {birth}, {live} rows\n");
         }
     }

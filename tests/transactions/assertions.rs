@@ -145,7 +145,7 @@ fn a_transaction_gives_way_if_commits_keep_coming() {
     assert!(matches!(conflict.rule, Rule::Contention), "{conflict:?}");
     assert_eq!(error.remedy(), Remedy::Retry);
     assert_eq!(conflict.winner, store.version());
-    expect!["commits kept coming while assertions were checked (in v17, after this transaction began at v1); begin again from a fresh snapshot"].assert_eq(&error.to_string());
+    expect!["commits kept coming while this one was prepared (in v17, after this transaction began at v1); begin again from a fresh snapshot"].assert_eq(&error.to_string());
     // None of it is there, all of the others' is.
     let numbers = numbers_of(&store.table("t").unwrap());
     assert!(numbers[2..].iter().all(|n| *n == 10) && numbers.len() > 10, "{numbers:?}");

@@ -13,17 +13,19 @@ mod rows;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use self::rows::{add_rows, take_out};
+use self::rows::add_rows;
 use crate::catalog::{Catalog, Database, Departure};
 use crate::commit::{Metrics, Operation, OperationKind, Target};
 use crate::error::{CatalogError, Existing};
 use crate::name::{DatabaseName, TableName};
+use crate::relocation::Relocation;
 use crate::schema::{ColumnId, TableSchema};
 use crate::table::{
-    Details, HighWater, Life, Properties, Stamps, TableId, TableKind, TableState, TableVersion,
+    Details, HighWater, Life, Lineage, Properties, RowIds, Stamps, TableId, TableKind, TableState,
+    TableVersion,
 };
 use crate::version::VersionId;
-use crate::write_set::{Change, Footprints, NewRows, PropertyPatch, Removal, SchemaChange, Staged};
+use crate::write_set::{Change, Footprints, NewRows, PropertyPatch, SchemaChange, Staged};
 
 /// Where changes are applied: the version that they make, and how far the base has moved.
 #[derive(Clone, Debug)]
@@ -35,12 +37,15 @@ pub struct Place {
     moved: BTreeMap<TableId, (HighWater, HighWater)>,
     /// Schemas at the base and now, of tables where others made another one.
     schemas: BTreeMap<TableId, (Arc<TableSchema>, Arc<TableSchema>)>,
+    /// Where rows are now that others moved.
+    relocation: Relocation,
 }
 
 impl Place {
     /// On top of the version that the transaction began at.
     pub fn on_base(base: VersionId, at: VersionId, oldest_retained: VersionId) -> Self {
-        Self { at, base, oldest_retained, moved: BTreeMap::new(), schemas: BTreeMap::new() }
+        let (moved, schemas, relocation) = Default::default();
+        Self { at, base, oldest_retained, moved, schemas, relocation }
     }
 
     /// On top of `head`, which other commits made since the transaction began at `base`.
@@ -50,6 +55,7 @@ impl Place {
         head: &Catalog,
         at: VersionId,
         oldest_retained: VersionId,
+        relocation: Relocation,
     ) -> Self {
         let (mut moved, mut schemas) = (BTreeMap::new(), BTreeMap::new());
         for (name, footprint) in &footprints.tables {
@@ -65,7 +71,7 @@ impl Place {
                 schemas.insert(now.id, (Arc::clone(old), Arc::clone(new)));
             }
         }
-        Self { at, base, oldest_retained, moved, schemas }
+        Self { at, base, oldest_retained, moved, schemas, relocation }
     }
 
     /// A provisional sequence as it is here.
@@ -86,6 +92,10 @@ impl Place {
             }
             _ => id,
         }
+    }
+
+    fn lineage(&self, table: TableId, lineage: &Arc<Lineage>) -> Arc<Lineage> {
+        lineage.settled(self.base, self.at, self.moved.get(&table))
     }
 
     /// The schema that a change gives the table: where that is the base's, it is the present one.
@@ -143,9 +153,10 @@ impl Catalog {
             Change::Append { name, alterations, patch, rows } => {
                 self.append(name, alterations, patch, rows, place)
             }
-            Change::ChangeRows { name, removed, rows, label, .. } => {
-                self.change_rows(name, removed, rows, label.clone(), place)
+            Change::ChangeRows { name, removed, revived, rows, label, .. } => {
+                self.change_rows(name, (removed, revived, rows), label.clone(), place)
             }
+            Change::Compact { name, removed, rows } => self.compact(name, removed, rows, place),
             Change::AlterSchema { name, alterations } => {
                 self.alter_schema(name, alterations, place)
             }
@@ -302,34 +313,6 @@ impl Catalog {
         next.stamps.append = place.at;
         next.state = Arc::new(state);
         Ok(self.put(next, OperationKind::Append, metrics, Vec::new(), place))
-    }
-
-    fn change_rows(
-        &mut self,
-        name: &TableName,
-        removed: &[(u64, Removal)],
-        rows: &NewRows,
-        kind: OperationKind,
-        place: &Place,
-    ) -> Result<Applied, CatalogError> {
-        let current = self.require_rows(name)?;
-        let mut next = TableVersion::clone(&current);
-        let mut state = TableState::clone(&current.state);
-        let mut metrics = Metrics::default();
-        for (sequence, removal) in removed {
-            let sequence = place.sequence(current.id, *sequence);
-            metrics += take_out(&mut state, sequence, removal, place)
-                .ok_or_else(|| CatalogError::RowsMoved { table: name.clone(), chunk: sequence })?;
-        }
-        metrics += add_rows(&mut state, &mut next.marks, current.id, rows, place);
-        if metrics.rows_removed > 0 {
-            next.stamps.rows = place.at;
-        }
-        if metrics.rows_added > 0 {
-            next.stamps.append = place.at;
-        }
-        next.state = Arc::new(state);
-        Ok(self.put(next, kind, metrics, Vec::new(), place))
     }
 
     fn alter_schema(
@@ -601,9 +584,15 @@ fn removed_with(state: &TableState) -> Metrics {
 /// The versions after the base whose rows go with the present state of `table`.
 fn discarded_by(table: &TableVersion, place: &Place) -> Vec<VersionId> {
     let Some((before, _)) = place.moved.get(&table.id) else { return Vec::new() };
-    let mut versions: Vec<VersionId> =
-        table.state.chunks.range(before.next_sequence..).map(|(_, entry)| entry.birth).collect();
-    versions.retain(|birth| *birth > place.base && *birth < place.at);
+    let mut versions = Vec::new();
+    for (_, entry) in table.state.chunks.range(before.next_sequence..) {
+        match &entry.ids {
+            RowIds::From(_) => versions.push(entry.birth),
+            RowIds::Kept(lineage) => versions.extend(lineage.versions()),
+        }
+    }
+    versions.retain(|changed| *changed > place.base && *changed < place.at);
+    versions.sort_unstable();
     versions.dedup();
     versions
 }

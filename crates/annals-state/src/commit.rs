@@ -161,6 +161,8 @@ pub struct Metrics {
     pub rows_added: u64,
     /// Rows that went.
     pub rows_removed: u64,
+    /// Rows that got other values and stayed themselves.
+    pub rows_updated: u64,
     /// Logical bytes of chunks that came.
     pub bytes_added: u64,
     /// Logical bytes of chunks that went.
@@ -175,6 +177,7 @@ impl std::ops::AddAssign for Metrics {
     fn add_assign(&mut self, other: Self) {
         self.rows_added += other.rows_added;
         self.rows_removed += other.rows_removed;
+        self.rows_updated += other.rows_updated;
         self.bytes_added += other.bytes_added;
         self.bytes_removed += other.bytes_removed;
         self.chunks_added += other.chunks_added;
@@ -210,6 +213,30 @@ pub enum OperationKind {
     ReplaceWhere {
         /// The predicate as text.
         predicate: Arc<str>,
+    },
+    /// The rows that matched were removed.
+    Delete {
+        /// The condition as text.
+        filter: Arc<str>,
+    },
+    /// The rows that matched got other values.
+    Update {
+        /// The columns that were assigned to, as text.
+        columns: Arc<str>,
+        /// The condition as text.
+        filter: Arc<str>,
+    },
+    /// Rows were updated, deleted and inserted as those of a source asked for.
+    Merge {
+        /// What made a row of the source and one of the table the same, as text.
+        on: Arc<str>,
+    },
+    /// Chunks were written anew, without a change of data.
+    Compact,
+    /// What an earlier commit did to the rows was undone.
+    Revert {
+        /// The version that the earlier commit made.
+        of: VersionId,
     },
     /// All rows were removed.
     Truncate,
@@ -251,6 +278,11 @@ impl OperationKind {
             Self::Append => "append",
             Self::Overwrite => "overwrite",
             Self::ReplaceWhere { .. } => "replace where",
+            Self::Delete { .. } => "delete",
+            Self::Update { .. } => "update",
+            Self::Merge { .. } => "merge",
+            Self::Compact => "compact",
+            Self::Revert { .. } => "revert",
             Self::Truncate => "truncate",
             Self::AlterSchema { .. } => "alter schema",
             Self::SetProperties => "set properties",
@@ -258,6 +290,18 @@ impl OperationKind {
             Self::DropTable => "drop table",
             Self::RestoreTable { .. } => "restore table",
             Self::RestoreStore { .. } => "restore store",
+        }
+    }
+
+    /// What changes rows in place, as it is called in a message.
+    pub(crate) fn name_with_article(&self) -> &'static str {
+        match self {
+            Self::ReplaceWhere { .. } => "an overwrite of a part",
+            Self::Delete { .. } => "a delete",
+            Self::Update { .. } => "an update",
+            Self::Merge { .. } => "a merge",
+            Self::Revert { .. } => "a revert",
+            _ => "a change of rows",
         }
     }
 }
@@ -269,6 +313,10 @@ impl fmt::Display for OperationKind {
             Self::CreateTable { mode: Some(mode) } => write!(f, " ({mode})"),
             Self::DropDatabase { cascade: true } => f.write_str(" (cascade)"),
             Self::ReplaceWhere { predicate } => write!(f, " {predicate}"),
+            Self::Delete { filter } => write!(f, " where {filter}"),
+            Self::Update { columns, filter } => write!(f, " {columns} where {filter}"),
+            Self::Merge { on } => write!(f, " on {on}"),
+            Self::Revert { of } => write!(f, " of {of}"),
             Self::AlterSchema { description } => write!(f, ": {description}"),
             Self::Rename { to } => write!(f, " to {to}"),
             Self::RestoreTable { from } | Self::RestoreStore { from } => write!(f, " to {from}"),

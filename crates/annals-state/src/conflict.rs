@@ -18,7 +18,8 @@
 //! | append after read | C | C | X | C | C¹ | X | X | C |
 //! | blind overwrite | C² | C² | C² | C | X | X | X | C |
 //! | overwrite after read | X | X | X | C | X | X | X | C |
-//! | overwrite where | S | S | X | S | C¹ | X | X | C |
+//! | delete, update, merge, overwrite where, revert | S⁵ | S | X | S⁶ | C¹ | X | X | C |
+//! | compact | C | S | X | S | C | X | X | C |
 //! | add column | C | C | X | C | C³ | X | X | C |
 //! | other schema change, rename | X | X | X | C | X | X | X | C |
 //! | restore | X | X | X | C | X | X | X | C |
@@ -28,6 +29,10 @@
 //!
 //! ¹ if rows of my layout can still be read under the schema of now, else X. ² what is current at
 //! commit is replaced, and the record names what was discarded. ³ if the columns are others.
+//! ⁵ by the predicate that it gives: a delete or an update gives none, a merge that inserts gives the
+//! bounds of its keys. ⁶ rows that were moved are found by their ids, see
+//! [`relocation`](crate::relocation); rows that a revert brings back are not. Whoever compacts is
+//! the only one to give way.
 //! ⁴ if the keys that changed are others. Creating what somebody created meanwhile is X: begun again, the mode
 //! of the save decides. A restore of the whole store is X with every commit.
 //!
@@ -44,8 +49,9 @@ use crate::error::CatalogError;
 use crate::name::{DatabaseName, TableName};
 use crate::predicate::{Matches, Predicate};
 use crate::pruning::can_match;
+use crate::relocation::Relocation;
 use crate::schema::is_readable_as;
-use crate::table::{TableId, TableState, TableVersion};
+use crate::table::{ChunkDifference, ChunkEntry, Deletions, TableId, TableVersion};
 use crate::version::VersionId;
 use crate::write_set::{Change, Footprint, Footprints, Kinds, ReadSet, RowReads};
 
@@ -91,6 +97,7 @@ impl Subject {
             | Change::Replace { name, .. }
             | Change::Append { name, .. }
             | Change::ChangeRows { name, .. }
+            | Change::Compact { name, .. }
             | Change::AlterSchema { name, .. }
             | Change::AlterDetails { name, .. }
             | Change::Rename { from: name, .. }
@@ -153,7 +160,8 @@ pub enum Rule {
         /// What the catalog said.
         error: Box<CatalogError>,
     },
-    /// Commits kept coming while an assertion was checked against each candidate.
+    /// Commits kept coming while candidates were prepared outside the commit section: assertions
+    /// checked, or rows looked for that a compaction had moved.
     Contention,
 }
 
@@ -201,7 +209,7 @@ impl fmt::Display for Conflict {
             Rule::Property { key: None } => write!(f, "{subject}: the comment was set twice")?,
             Rule::Layout => write!(f, "{subject}: the rows no longer fit its schema")?,
             Rule::NoLongerApplies { error } => write!(f, "{error}")?,
-            Rule::Contention => write!(f, "commits kept coming while assertions were checked")?,
+            Rule::Contention => write!(f, "commits kept coming while this one was prepared")?,
         }
         write!(f, " (in {winner}, after this transaction began at {base}")?;
         if let Some(commit) = &self.winning_commit {
@@ -231,6 +239,8 @@ pub struct Check<'a> {
     pub base: VersionId,
     /// The newest version's number.
     pub head: VersionId,
+    /// Rows that were found again after a compaction.
+    pub relocation: &'a Relocation,
 }
 
 /// A refusal on its way to becoming a [`Conflict`].
@@ -375,8 +385,8 @@ fn check_writes(
     for row in rows_of(mine, blind) {
         theirs.refuse(row.name, row.refuses)?;
     }
-    if mine.kinds.has(Kinds::OVERWRITE_WHERE) {
-        check_chunks(mine, &theirs)?;
+    if mine.kinds.has(Kinds::ROWS) || mine.kinds.has(Kinds::COMPACT) {
+        check_chunks(mine, base, &theirs, ask.relocation)?;
     }
     if mine.kinds.has(Kinds::ADD_COLUMN) {
         check_columns(mine, &theirs)?;
@@ -428,10 +438,8 @@ fn rows_of(mine: &Footprint, blind: bool) -> impl Iterator<Item = Row> {
                 Row { name: "an overwrite after a read", refuses: &Column::ALL }
             },
         ),
-        (
-            Kinds::OVERWRITE_WHERE,
-            Row { name: "an overwrite of a part", refuses: &[Overwrite, Restore, Schema] },
-        ),
+        (Kinds::ROWS, Row { name: mine.changes_rows(), refuses: &[Overwrite, Restore, Schema] }),
+        (Kinds::COMPACT, Row { name: "a compaction", refuses: &[Overwrite, Restore, Schema] }),
         (
             Kinds::ADD_COLUMN,
             Row { name: "adding a column", refuses: &[Overwrite, Restore, Schema] },
@@ -473,49 +481,84 @@ fn gone(
     }
 }
 
-/// The cells marked S: chunks that both touched, and new chunks that hold rows that the change is
+/// The cells marked S: chunks that both touched, and rows that came and that the change may be
 /// about.
-fn check_chunks(mine: &Footprint, theirs: &Theirs<'_>) -> Result<(), Refusal> {
-    let state = theirs.now.state();
+fn check_chunks(
+    mine: &Footprint,
+    base: &TableVersion,
+    theirs: &Theirs<'_>,
+    relocation: &Relocation,
+) -> Result<(), Refusal> {
+    let (then, now) = (base.state().chunk_map(), theirs.now.state().chunk_map());
+    let stamps = theirs.now.stamps();
     let mut touched = Vec::new();
     let mut winner = VersionId::ZERO;
-    for sequence in &mine.touched {
-        let changed = match state.chunk_map().get(sequence) {
-            Some(entry) => entry.deletions().and_then(|deleted| theirs.since(deleted.changed())),
-            None => Some(theirs.now.stamps().rows.max(theirs.now.stamps().compact)),
-        };
-        if let Some(changed) = changed {
+    let relocated = |sequence: &&u64| !relocation.has(base.id(), **sequence);
+    for sequence in mine.touched.iter().filter(relocated).chain(&mine.fixed) {
+        let entry = now.get(sequence);
+        if then.get(sequence) != entry {
+            let deleted = entry.and_then(ChunkEntry::deletions).map(Deletions::changed);
             touched.push(*sequence);
-            winner = winner.max(changed);
+            winner = winner.max(deleted.unwrap_or_else(|| stamps.rows.max(stamps.compact)));
         }
     }
     if touched.is_empty() {
-        let first_new = mine.base.as_ref().map_or(0, |base| base.high_water().next_sequence);
         for predicate in &mine.predicates {
-            for (sequence, born) in new_matches(state, first_new, predicate) {
+            for (sequence, since) in new_matches(base, theirs, predicate) {
                 touched.push(sequence);
-                winner = winner.max(born);
+                winner = winner.max(since);
             }
         }
     }
     if touched.is_empty() {
         return Ok(());
     }
-    let rule =
-        Rule::Changed { mine: "an overwrite of a part", theirs: "a change of the same rows" };
+    let mine = if mine.kinds.has(Kinds::ROWS) { mine.changes_rows() } else { "a compaction" };
+    let rule = Rule::Changed { mine, theirs: "a change of the same rows" };
     Err(Refusal { rule, winner, chunks: touched })
 }
 
-/// Chunks that came since the base and can hold a row that matches.
-fn new_matches(state: &TableState, first_new: u64, predicate: &Predicate) -> Vec<(u64, VersionId)> {
+/// Chunks in which rows are there that were not at the base, and that can hold one that matches;
+/// with the version that brought them.
+fn new_matches(
+    base: &TableVersion,
+    theirs: &Theirs<'_>,
+    predicate: &Predicate,
+) -> Vec<(u64, VersionId)> {
+    let (then, state) = (base.state(), theirs.now.state());
     let bound = predicate.bind(state.arrow_schema());
-    let new = state.chunk_map().range(first_new..);
-    let matching = new.filter(|(_, entry)| match &bound {
+    let matches = |entry: &ChunkEntry| match &bound {
         Ok(bound) => can_match(bound, state, entry) != Matches::None,
         // A predicate that no longer binds says nothing about any row.
         Err(_) => true,
-    });
-    matching.map(|(sequence, entry)| (sequence, entry.birth())).collect()
+    };
+    let rows = theirs.now.stamps().rows;
+    let mut matching = Vec::new();
+    for difference in then.chunk_map().diff(state.chunk_map()) {
+        let since = match difference {
+            // A compaction brings no row that was not there.
+            ChunkDifference::Added(sequence, entry)
+                if sequence >= base.high_water().next_sequence =>
+            {
+                theirs.since(entry.newest_change())
+            }
+            // Rows that a revert brought back.
+            ChunkDifference::Added(..) => Some(rows),
+            ChunkDifference::Changed(_, old, new) => (old.rows_moved_to(new).0 > 0).then_some(rows),
+            ChunkDifference::Removed(..) => None,
+        };
+        let (ChunkDifference::Added(sequence, entry)
+        | ChunkDifference::Changed(sequence, _, entry)) = difference
+        else {
+            continue;
+        };
+        if let Some(since) = since
+            && matches(entry)
+        {
+            matching.push((sequence, since));
+        }
+    }
+    matching
 }
 
 fn check_columns(mine: &Footprint, theirs: &Theirs<'_>) -> Result<(), Refusal> {
@@ -641,7 +684,7 @@ fn check_read_rows(
         Err(Refusal { rule: Rule::ReadChanged { theirs }, winner, chunks })
     };
     for predicate in predicates {
-        let new = new_matches(now, base.high_water().next_sequence, predicate);
+        let new = new_matches(base, theirs, predicate);
         if let Some(winner) = new.iter().map(|(_, born)| *born).max() {
             let chunks = new.iter().map(|(sequence, _)| *sequence).collect();
             return refuse("new rows that match", winner, chunks);
@@ -649,10 +692,14 @@ fn check_read_rows(
         let Some(winner) = changed else { continue };
         let then = base.state();
         let bound = predicate.bind(then.arrow_schema());
-        for (sequence, entry) in then.chunks() {
-            let same = now.chunk_map().get(&sequence).is_some_and(|now| now.is_same(entry));
+        for difference in then.chunk_map().diff(now.chunk_map()) {
+            let (ChunkDifference::Removed(sequence, entry)
+            | ChunkDifference::Changed(sequence, entry, _)) = difference
+            else {
+                continue;
+            };
             let could = |b| can_match(b, then, entry) != Matches::None;
-            if !same && bound.as_ref().map_or(true, could) {
+            if bound.as_ref().map_or(true, could) {
                 return refuse("a change of rows that match", winner, vec![sequence]);
             }
         }

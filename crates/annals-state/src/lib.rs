@@ -13,6 +13,7 @@
 //! | what does a save mode come down to | [`save_mode`] |
 //! | what does a change do to a catalog | [`apply`], [`write_set`] |
 //! | may it stand on top of what others committed | [`conflict`] |
+//! | where did rows go that were compacted | [`relocation`] |
 //! | which versions can be reached, which expire | [`timeline`] |
 //! | what differs between two versions | [`diff`] |
 //! | which rows match, which chunks can be skipped | [`predicate`], [`pruning`] |
@@ -33,6 +34,7 @@ pub mod error;
 pub mod name;
 pub mod predicate;
 pub mod pruning;
+pub mod relocation;
 pub mod run;
 pub mod save_mode;
 pub mod schema;

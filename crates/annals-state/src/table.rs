@@ -9,8 +9,10 @@
 //! back: not on overwrite, rename or restore, nor when the table is dropped and comes back.
 
 mod chunks;
+mod lineage;
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
@@ -18,6 +20,7 @@ use im::OrdMap;
 use roaring::RoaringBitmap;
 
 pub use self::chunks::{ChunkDifference, Chunks};
+pub use self::lineage::{Lineage, Origin, RowIds};
 use crate::chunk::Chunk;
 use crate::name::TableName;
 use crate::schema::{ColumnId, TableSchema};
@@ -107,7 +110,7 @@ impl fmt::Display for TableKind {
 #[derive(Clone, Debug)]
 pub struct ChunkEntry {
     pub(crate) chunk: Arc<Chunk>,
-    pub(crate) first_row: u64,
+    pub(crate) ids: RowIds,
     pub(crate) birth: VersionId,
     pub(crate) layout: u32,
     pub(crate) deleted: Option<Arc<Deletions>>,
@@ -331,14 +334,48 @@ impl ChunkEntry {
         &self.chunk
     }
 
-    /// The id of the chunk's first row; the others follow in order.
-    pub fn first_row(&self) -> u64 {
-        self.first_row
+    /// The ids of the rows.
+    pub fn ids(&self) -> &RowIds {
+        &self.ids
     }
 
-    /// The version that brought the chunk.
+    /// The version that brought the chunk. Its rows may be older: see [`origin`](Self::origin).
     pub fn birth(&self) -> VersionId {
         self.birth
+    }
+
+    /// Who the row at an index is, and which commits are behind it. The index is one of the
+    /// chunk's, deleted rows included. O(log spans).
+    pub fn origin(&self, index: u32) -> Origin {
+        match &self.ids {
+            RowIds::From(first) => self.first_origin(*first, u64::from(index)),
+            RowIds::Kept(lineage) => lineage.origin(index),
+        }
+    }
+
+    /// The newest version that gave a row of the chunk its values. It may have been deleted since.
+    pub fn newest_change(&self) -> VersionId {
+        match &self.ids {
+            RowIds::From(_) => self.birth,
+            RowIds::Kept(lineage) => lineage.newest(),
+        }
+    }
+
+    /// Runs of rows whose ids follow each other, deleted rows included: their places in the chunk,
+    /// and the origin of the first.
+    pub fn spans(&self) -> impl Iterator<Item = (Range<u32>, Origin)> {
+        let (whole, kept) = match &self.ids {
+            RowIds::From(first) => {
+                let rows = u32::try_from(self.chunk.rows()).unwrap_or(u32::MAX);
+                (Some((0..rows, self.first_origin(*first, 0))), None)
+            }
+            RowIds::Kept(lineage) => (None, Some(lineage.spans())),
+        };
+        whole.into_iter().chain(kept.into_iter().flatten())
+    }
+
+    fn first_origin(&self, first: u64, step: u64) -> Origin {
+        Origin { row: first + step, born: self.birth, changed: self.birth }
     }
 
     /// The rows that are no longer there, if any.

@@ -21,7 +21,7 @@ use crate::predicate::Predicate;
 use crate::run::Run;
 use crate::save_mode::SaveMode;
 use crate::schema::TableSchema;
-use crate::table::{Details, TableId, TableKind, TableVersion};
+use crate::table::{ChunkEntry, Details, Lineage, TableId, TableKind, TableVersion};
 use crate::version::Version;
 
 /// One change to the catalog.
@@ -100,7 +100,9 @@ pub enum Change {
         name: TableName,
         /// What goes, by the sequence of its chunk.
         removed: Arc<[(u64, Removal)]>,
-        /// What comes.
+        /// What comes back as it was.
+        revived: Arc<[Revival]>,
+        /// What comes: rows under new values first, then new rows.
         rows: NewRows,
         /// The rows that the change is about; new chunks that may hold some conflict with it.
         predicate: Option<Arc<Predicate>>,
@@ -108,6 +110,15 @@ pub enum Change {
         alone: bool,
         /// How the history names it.
         label: OperationKind,
+    },
+    /// Write the rows of some chunks anew, without a change of data.
+    Compact {
+        /// Its name.
+        name: TableName,
+        /// The chunks that go, by sequence.
+        removed: Arc<[u64]>,
+        /// Their rows, all of them kept.
+        rows: NewRows,
     },
     /// Alter the columns of a table.
     AlterSchema {
@@ -158,18 +169,45 @@ pub struct NewRows {
     pub layout: Arc<TableSchema>,
     /// The rows, in order.
     pub chunks: Arc<[Arc<Chunk>]>,
+    /// Of as many chunks at the front: who their rows are, which were in the table before. The
+    /// rows of the others are new. Ids above the base's high-water mark and versions after the
+    /// base are provisional.
+    pub kept: Arc<[Arc<Lineage>]>,
 }
 
 impl NewRows {
     /// No rows.
     pub fn none(layout: Arc<TableSchema>) -> Self {
-        Self { layout, chunks: Arc::default() }
+        Self::new(layout, Arc::default())
+    }
+
+    /// Rows that are all new.
+    pub fn new(layout: Arc<TableSchema>, chunks: Arc<[Arc<Chunk>]>) -> Self {
+        Self { layout, chunks, kept: Arc::default() }
     }
 
     /// How many rows.
     pub fn rows(&self) -> u64 {
         self.chunks.iter().map(|chunk| chunk.rows() as u64).sum()
     }
+
+    /// How many of them were in the table before.
+    pub fn kept_rows(&self) -> u64 {
+        self.kept.iter().map(|lineage| lineage.len() as u64).sum()
+    }
+}
+
+/// Rows of a chunk that come back as they were: same rows, same ids, same place in the order.
+#[derive(Clone, Debug)]
+pub struct Revival {
+    /// The place of the chunk.
+    pub sequence: u64,
+    /// The chunk, as it was when it had the rows.
+    pub entry: ChunkEntry,
+    /// The schema that its rows were written under.
+    pub layout: Arc<TableSchema>,
+    /// The rows, by index.
+    pub rows: RoaringBitmap,
 }
 
 /// What is taken out of a chunk.
@@ -323,8 +361,12 @@ pub(crate) struct Footprint {
     /// What the name stood for at the base.
     pub(crate) base: Option<Arc<TableVersion>>,
     pub(crate) kinds: Kinds,
-    /// Chunks of the base that were changed.
+    /// Chunks of the base of which rows were taken out: they may have been compacted meanwhile.
     pub(crate) touched: BTreeSet<u64>,
+    /// Chunks that must be as they were at the base.
+    pub(crate) fixed: BTreeSet<u64>,
+    /// What the history calls the change of rows.
+    pub(crate) rows_changed_by: Option<&'static str>,
     /// The rows that a change in part is about.
     pub(crate) predicates: Vec<Arc<Predicate>>,
     /// Folded names of added columns.
@@ -345,12 +387,13 @@ impl Kinds {
     pub(crate) const CREATE: Self = Self(1);
     pub(crate) const APPEND: Self = Self(1 << 1);
     pub(crate) const OVERWRITE: Self = Self(1 << 2);
-    pub(crate) const OVERWRITE_WHERE: Self = Self(1 << 3);
+    pub(crate) const ROWS: Self = Self(1 << 3);
     pub(crate) const ADD_COLUMN: Self = Self(1 << 4);
     pub(crate) const SCHEMA: Self = Self(1 << 5);
     pub(crate) const PROPERTY: Self = Self(1 << 6);
     pub(crate) const DROP: Self = Self(1 << 7);
     pub(crate) const RESTORE: Self = Self(1 << 8);
+    pub(crate) const COMPACT: Self = Self(1 << 9);
 
     pub(crate) fn has(self, kind: Self) -> bool {
         self.0 & kind.0 != 0
@@ -423,16 +466,25 @@ impl Footprints {
                 footprint.note_alterations(alterations);
                 footprint.note_patch(patch);
             }
-            Change::ChangeRows { name, removed, predicate, alone, rows, .. } => {
+            Change::ChangeRows { name, removed, revived, predicate, alone, rows, label } => {
                 let footprint = self.footprint(base, name);
-                footprint.kinds.add(Kinds::OVERWRITE_WHERE);
+                footprint.kinds.add(Kinds::ROWS);
                 if *alone {
                     footprint.kinds.add(Kinds::OVERWRITE);
                 }
-                let base_chunks = footprint.base.as_ref().map_or(0, |t| t.marks.next_sequence);
+                let base_chunks = footprint.base_chunks();
                 let touched = removed.iter().map(|(sequence, _)| *sequence);
                 footprint.touched.extend(touched.filter(|sequence| *sequence < base_chunks));
+                footprint.fixed.extend(revived.iter().map(|revival| revival.sequence));
+                footprint.rows_changed_by.get_or_insert(label.name_with_article());
                 footprint.predicates.extend(predicate.clone());
+                footprint.layouts.push(Arc::clone(&rows.layout));
+            }
+            Change::Compact { name, removed, rows } => {
+                let footprint = self.footprint(base, name);
+                footprint.kinds.add(Kinds::COMPACT);
+                let base_chunks = footprint.base_chunks();
+                footprint.fixed.extend(removed.iter().filter(|sequence| **sequence < base_chunks));
                 footprint.layouts.push(Arc::clone(&rows.layout));
             }
             Change::AlterSchema { name, alterations } => {
@@ -466,6 +518,8 @@ impl Footprint {
             base,
             kinds: Kinds::default(),
             touched: BTreeSet::new(),
+            fixed: BTreeSet::new(),
+            rows_changed_by: None,
             predicates: Vec::new(),
             added_columns: BTreeSet::new(),
             layouts: Vec::new(),
@@ -473,6 +527,16 @@ impl Footprint {
             sets_comment: false,
             brings_back: None,
         }
+    }
+
+    /// What the change of rows is called in a message.
+    pub(crate) fn changes_rows(&self) -> &'static str {
+        self.rows_changed_by.unwrap_or("a change of rows")
+    }
+
+    /// The first sequence that the base has not used.
+    fn base_chunks(&self) -> u64 {
+        self.base.as_ref().map_or(0, |table| table.marks.next_sequence)
     }
 
     fn note_patch(&mut self, patch: &PropertyPatch) {

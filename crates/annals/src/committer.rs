@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use annals_state::apply::Place;
 use annals_state::commit::{CommitInfo, Isolation};
 use annals_state::conflict::{self, Check, Conflict, Rule, Subject};
+use annals_state::relocation::Relocation;
 use annals_state::run::Run;
 use annals_state::timeline::{Retention, Timeline, TravelError};
 use annals_state::write_set::ReadSet;
@@ -75,19 +76,24 @@ impl Committer {
         request: &Request<'_>,
     ) -> Result<Outcome, CommitError> {
         if !request.assertions.is_empty() {
-            return self.commit_asserted(published, request);
+            return self.commit_outside(published, request);
         }
         let section = self.enter();
         if let Some(outcome) = applied_before(&section.tip, request)? {
             return Ok(outcome);
         }
+        if is_compacted_under(&section.tip, request) {
+            drop(section);
+            return self.commit_outside(published, request);
+        }
         let candidate = prepare(&section.tip, request)?;
         Ok(section.publish(published, candidate))
     }
 
-    /// As [`commit`](Self::commit), with assertions checked outside the section on a candidate
+    /// As [`commit`](Self::commit), for what is more than pointer work: assertions, and rows that
+    /// have to be found again after a compaction. Both are done outside the section, on a candidate
     /// that is published only if no other commit came in between.
-    fn commit_asserted(
+    fn commit_outside(
         &self,
         published: &Published,
         request: &Request<'_>,
@@ -226,7 +232,15 @@ fn carry_over(
 ) -> Result<(Catalog, Run<Arc<annals_state::commit::Operation>>), CommitError> {
     let (base, head) = (request.base.id(), tip.version.id());
     let writes = &request.draft.writes.footprints(request.base.catalog());
-    let ask = Check { writes, reads: request.reads, isolation: request.isolation, base, head };
+    let relocation = match is_compacted_under(tip, request) {
+        true => {
+            let then = request.base.catalog();
+            Relocation::find(&request.draft.writes, then, tip.version.catalog())
+        }
+        false => Relocation::default(),
+    };
+    let (reads, isolation) = (request.reads, request.isolation);
+    let ask = Check { writes, reads, isolation, base, head, relocation: &relocation };
     let refuse = |mut conflict: Box<Conflict>| {
         conflict.winning_commit = tip.timeline.record(conflict.winner).cloned();
         CommitError::Conflict(conflict)
@@ -235,7 +249,7 @@ fn carry_over(
 
     let mut catalog = tip.version.catalog().clone();
     let oldest = tip.timeline.oldest_reachable();
-    let place = Place::on_head(writes, base, &catalog, at, oldest);
+    let place = Place::on_head(writes, base, &catalog, at, oldest, relocation);
     let mut operations = Run::new();
     for staged in request.draft.writes.changes() {
         let operation = catalog.apply(staged, &place).map_err(|error| {
@@ -246,6 +260,13 @@ fn carry_over(
         operations.push_back(Arc::new(operation));
     }
     Ok((catalog, operations))
+}
+
+/// Whether rows that the transaction takes out have been written anew by others.
+fn is_compacted_under(tip: &Head, request: &Request<'_>) -> bool {
+    let base = request.base.id();
+    tip.version.id() != base
+        && Relocation::is_needed(&request.draft.writes, base, tip.version.catalog())
 }
 
 fn applied_before(tip: &Head, request: &Request<'_>) -> Result<Option<Outcome>, CommitError> {

@@ -340,6 +340,7 @@ impl<'a> Save<'a> {
         Ok(Change::ChangeRows {
             name: self.name.clone(),
             removed: removed.into(),
+            revived: Arc::default(),
             rows,
             label: OperationKind::ReplaceWhere {
                 predicate: crate::snapshot::shorten(&predicate.to_string()).into(),
@@ -441,10 +442,7 @@ impl<'a> Save<'a> {
             && TableSchema::same(&arranged.layout, layout)
             && arranged.partition_by == *partition_by
         {
-            return Ok(NewRows {
-                layout: Arc::clone(layout),
-                chunks: Arc::clone(&arranged.chunks),
-            });
+            return Ok(NewRows::new(Arc::clone(layout), Arc::clone(&arranged.chunks)));
         }
         let columns = partition_by.iter().filter_map(|id| layout.index_of_id(*id)).collect();
         let mut cutter = Cutter::new(self.options.chunk_size, columns);
@@ -452,7 +450,7 @@ impl<'a> Save<'a> {
         if let Some(batches) = self.source.resident()? {
             if let ([batch], true) = (batches, partition_by.is_empty()) {
                 let batch = fit.apply(batch).map_err(wrong)?;
-                return Ok(NewRows { layout: Arc::clone(layout), chunks: cutter.one(batch)? });
+                return Ok(NewRows::new(Arc::clone(layout), cutter.one(batch)?));
             }
             for batch in batches {
                 cutter.push(fit.apply(batch).map_err(wrong)?)?;
@@ -481,7 +479,7 @@ impl<'a> Save<'a> {
             verbatim: fit.is_identity(),
             chunks: Arc::clone(&chunks),
         });
-        Ok(NewRows { layout: Arc::clone(layout), chunks })
+        Ok(NewRows::new(Arc::clone(layout), chunks))
     }
 
     /// The table's schema changed after a stream had been converted to the one before.

@@ -180,7 +180,7 @@ impl Scene {
         state.chunks = Chunks::new();
         state.bytes = chunk.bytes();
         let entry = ChunkEntry {
-            first_row: next.marks.next_row,
+            ids: crate::table::RowIds::From(next.marks.next_row),
             birth: next.since,
             layout,
             chunk,

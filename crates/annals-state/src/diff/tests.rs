@@ -82,7 +82,7 @@ fn held(table: Option<&TableVersion>) -> (BTreeSet<u64>, BTreeMap<u64, ChunkEntr
     for (sequence, entry) in table.iter().flat_map(|table| table.state().chunks()) {
         let live = (0..entry.chunk().rows() as u32)
             .filter(|row| !entry.deletions().is_some_and(|d| d.rows().contains(*row)));
-        rows.extend(live.map(|row| entry.first_row() + u64::from(row)));
+        rows.extend(live.map(|row| entry.origin(row).row));
         chunks.insert(sequence, entry.clone());
     }
     (rows, chunks)

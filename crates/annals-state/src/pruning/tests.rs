@@ -45,7 +45,7 @@ impl Made {
         let deletions = Deletions { rows, changed: VersionId(2) };
         let sequence = self.state.chunk_count() as u64;
         let entry = ChunkEntry {
-            first_row: sequence * 1_000,
+            ids: crate::table::RowIds::From(sequence * 1_000),
             birth: VersionId(1),
             layout: self.state.layout_of(&layout),
             deleted: (!deleted.is_empty()).then(|| Arc::new(deletions)),

@@ -183,12 +183,14 @@ mod tests {
 
     use super::*;
     use crate::chunk::Chunk;
+    use crate::table::RowIds;
     use crate::version::VersionId;
 
     fn entry(first_row: u64) -> ChunkEntry {
         let batch = RecordBatch::new_empty(Arc::new(Schema::empty()));
         let chunk = Arc::new(Chunk::new(batch));
-        ChunkEntry { chunk, first_row, birth: VersionId(0), layout: 0, deleted: None }
+        let ids = RowIds::From(first_row);
+        ChunkEntry { chunk, ids, birth: VersionId(0), layout: 0, deleted: None }
     }
 
     #[test]

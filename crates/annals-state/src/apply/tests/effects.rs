@@ -92,7 +92,7 @@ fn equal_schemas_are_one() {
 
     // Rows that were laid out under an equal schema of their own.
     let own = longs(&["k"]);
-    let rows = NewRows { layout: Arc::clone(&own), chunks: chunks(&own, &[row(&["k"], 2)], 1) };
+    let rows = NewRows::new(Arc::clone(&own), chunks(&own, &[row(&["k"], 2)], 1));
     let mut tx = story.begin();
     let (name, patch) = (table("a"), PropertyPatch::default());
     tx.stage(Change::Append { name, alterations: Arc::from([]), patch, rows }).unwrap();
@@ -107,7 +107,7 @@ fn equal_schemas_are_one() {
     for value in [3, 4] {
         let mut tx = story.begin();
         let rows = chunks(&old, &[row(&["k"], value)], 1);
-        let rows = NewRows { layout: Arc::clone(&old), chunks: rows };
+        let rows = NewRows::new(Arc::clone(&old), rows);
         let (name, patch) = (table("a"), PropertyPatch::default());
         tx.stage(Change::Append { name, alterations: Arc::from([]), patch, rows }).unwrap();
         story.commit(tx).unwrap();
@@ -145,8 +145,7 @@ fn rows_are_taken_out_once_and_an_empty_chunk_goes() {
     story.make("a", &["k"], &[]);
     let state = Arc::clone(story.table("a").state());
     let rows: Vec<Row> = (0..8).map(|n| row(&["k"], n)).collect();
-    let rows =
-        NewRows { layout: Arc::clone(state.schema()), chunks: chunks(state.schema(), &rows, 4) };
+    let rows = NewRows::new(Arc::clone(state.schema()), chunks(state.schema(), &rows, 4));
     let mut tx = story.begin();
     let (name, patch) = (table("a"), PropertyPatch::default());
     tx.stage(Change::Append { name, alterations: Arc::from([]), patch, rows }).unwrap();
@@ -171,7 +170,7 @@ fn rows_are_taken_out_once_and_an_empty_chunk_goes() {
     assert_eq!(values(story.table("a").state(), "k"), [0, 4, 5, 6, 7].map(Some));
     let entry = story.table("a").state().chunk_map()[&0].clone();
     assert_eq!(entry.deletions().unwrap().changed(), story.head().id());
-    assert_eq!((entry.live_rows(), entry.first_row(), entry.birth()), (1, 0, VersionId(2)));
+    assert_eq!((entry.live_rows(), entry.origin(0).row, entry.birth()), (1, 0, VersionId(2)));
     // Nothing that is still there: no change of rows.
     assert_eq!(removed(take(&mut story, &[(0, rows(&[1]))])), (0, 0, false));
     // The last row takes the chunk with it, as does the chunk as a whole.
@@ -253,7 +252,7 @@ fn numbers_go_on_where_a_dropped_table_ended() {
     story.one(Wish::append("a", &["k", "y"], &[5]));
     let state = Arc::clone(story.table("a").state());
     let (sequence, entry) = state.chunks().last().unwrap();
-    assert_eq!((sequence, entry.first_row()), (3, 4));
+    assert_eq!((sequence, entry.origin(0).row), (3, 4));
     assert_eq!(state.schema().columns()[1].id(), ColumnId(2));
     assert_eq!(values(&state, "k"), [1, 5].map(Some));
 }

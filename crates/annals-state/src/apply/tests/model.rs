@@ -613,6 +613,7 @@ pub(super) fn moved(before: &Catalog, after: &Catalog) -> Metrics {
     Metrics {
         rows_added: new.rows.difference(&old.rows).count() as u64,
         rows_removed: old.rows.difference(&new.rows).count() as u64,
+        rows_updated: 0,
         bytes_added,
         bytes_removed,
         chunks_added,
@@ -635,7 +636,7 @@ impl Held {
                 let live = rows.filter(|row| {
                     !entry.deletions().is_some_and(|deleted| deleted.rows().contains(*row))
                 });
-                held.rows.extend(live.map(|at| (table.id(), entry.first_row() + u64::from(at))));
+                held.rows.extend(live.map(|at| (table.id(), entry.origin(at).row)));
             }
         }
         held

@@ -39,7 +39,7 @@ fn prints(catalog: &Catalog) -> BTreeMap<String, Print> {
             let entry: &crate::table::ChunkEntry = entry;
             let live = |(at, row): (usize, Row)| {
                 let gone = entry.deletions().is_some_and(|d| d.rows().contains(at as u32));
-                (!gone).then_some((entry.first_row() + at as u64, row))
+                (!gone).then_some((entry.origin(at as u32).row, row))
             };
             (sequence, rows_in(state, entry).into_iter().enumerate().filter_map(live).collect())
         };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::*;
 use crate::schema::{TableSchema, is_readable_as};
-use crate::table::ChunkEntry;
+use crate::table::{ChunkEntry, Origin};
 
 /// Panics if anything in the catalog contradicts anything else.
 pub(crate) fn check_invariants(catalog: &Catalog) {
@@ -85,13 +85,19 @@ fn check_state(name: &TableName, table: &TableVersion) {
         assert!(state.schema.index_of_id(*id).is_some(), "{name}: partitioned by nothing");
     }
 
-    let mut next_row = 0;
+    let mut rows = BTreeSet::new();
+    let is_deleted =
+        |entry: &ChunkEntry, row| entry.deletions().is_some_and(|gone| gone.rows().contains(row));
     for (sequence, entry) in state.chunks.iter() {
         let place = format!("{name}, chunk {sequence}");
         assert!(sequence < marks.next_sequence, "{place}: the sequence is still free");
-        assert!(entry.first_row >= next_row, "{place}: row ids overlap");
-        next_row = entry.first_row + entry.chunk.rows() as u64;
-        assert!(next_row <= marks.next_row, "{place}: row ids are still free");
+        for (index, deleted) in (0..entry.chunk.rows() as u32).map(|at| (at, is_deleted(entry, at)))
+        {
+            let Origin { row, born, changed } = entry.origin(index);
+            assert!(row < marks.next_row, "{place}: the id {row} is still free");
+            assert!(deleted || rows.insert(row), "{place}: the id {row} is there twice");
+            assert!(born <= changed && changed <= entry.birth, "{place}: {born}, {changed}");
+        }
         assert!(entry.birth <= table.since, "{place}: born in {}", entry.birth);
         if let Some(deleted) = &entry.deleted {
             let max = deleted.rows.max().map_or(0, |max| max as usize + 1);

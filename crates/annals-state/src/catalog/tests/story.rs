@@ -12,6 +12,7 @@ use crate::catalog::Catalog;
 use crate::commit::{Commit, CommitInfo, Isolation, Operation, SourceLocation};
 use crate::conflict::{self, Check, Conflict};
 use crate::error::CatalogError;
+use crate::relocation::Relocation;
 use crate::table::TableVersion;
 use crate::timeline::{Retention, Timeline};
 use crate::version::{Timestamp, Version, VersionId};
@@ -78,8 +79,13 @@ impl Tx {
             isolation: self.isolation,
             base: self.base.id(),
             head: head.id(),
+            relocation: &self.relocation(head.catalog()),
         };
         conflict::check(ask, head.catalog())
+    }
+
+    fn relocation(&self, head: &Catalog) -> Relocation {
+        Relocation::find(&self.writes, self.base.catalog(), head)
     }
 
     /// What the transaction leads to on top of `head`, if that is checked or not.
@@ -91,7 +97,8 @@ impl Tx {
         let mut catalog = head.catalog().clone();
         let at = VersionId(head.id().0 + 1);
         let footprints = self.writes.footprints(self.base.catalog());
-        let place = Place::on_head(&footprints, self.base.id(), &catalog, at, oldest);
+        let relocation = self.relocation(&catalog);
+        let place = Place::on_head(&footprints, self.base.id(), &catalog, at, oldest, relocation);
         let changes = self.writes.changes();
         let operations: Result<Vec<_>, _> =
             changes.map(|staged| catalog.apply(staged, &place).map(Arc::new)).collect();

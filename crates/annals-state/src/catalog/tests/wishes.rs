@@ -245,7 +245,7 @@ impl Wish {
 }
 
 fn new_rows(layout: &Arc<TableSchema>, rows: &[Row]) -> NewRows {
-    NewRows { layout: Arc::clone(layout), chunks: chunks(layout, rows, CHUNK_ROWS) }
+    NewRows::new(Arc::clone(layout), chunks(layout, rows, CHUNK_ROWS))
 }
 
 /// Rows for a table that is not there.
@@ -288,7 +288,7 @@ fn append(
     }
     let cut = rows.chunks(CHUNK_ROWS);
     let chunks = cut.map(|rows| Chunk::new(fit.apply(&batch(&incoming, rows)).unwrap()));
-    let rows = NewRows { layout: Arc::clone(after), chunks: chunks.map(Arc::new).collect() };
+    let rows = NewRows::new(Arc::clone(after), chunks.map(Arc::new).collect());
     Change::Append { name, alterations: alterations.into(), patch, rows }
 }
 
@@ -331,6 +331,7 @@ pub(crate) fn take_out(name: &str, removed: &[(u64, Removal)]) -> Change {
     Change::ChangeRows {
         name: table(name),
         removed: removed.into(),
+        revived: Arc::default(),
         rows: nowhere(),
         predicate: None,
         alone: false,
@@ -358,6 +359,7 @@ fn replace_where(
         return Change::ChangeRows {
             name,
             removed,
+            revived: Arc::default(),
             rows: nowhere(),
             predicate,
             alone: false,
@@ -380,7 +382,8 @@ fn replace_where(
         }
     }
     let rows = new_rows(state.schema(), rows);
-    Change::ChangeRows { name, removed: removed.into(), rows, predicate, alone: false, label }
+    let (removed, revived) = (removed.into(), Arc::default());
+    Change::ChangeRows { name, removed, revived, rows, predicate, alone: false, label }
 }
 
 /// Names from which random wishes choose.
