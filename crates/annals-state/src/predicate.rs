@@ -99,6 +99,24 @@ enum OperandKind {
     Column(ColumnRef),
 }
 
+impl Operand {
+    /// The literal, if it is one.
+    pub fn literal(&self) -> Option<&Literal> {
+        match &self.0 {
+            OperandKind::Literal(literal) => Some(literal),
+            OperandKind::Column(_) => None,
+        }
+    }
+
+    /// The name of the column, if it is one.
+    pub fn column(&self) -> Option<&str> {
+        match &self.0 {
+            OperandKind::Literal(_) => None,
+            OperandKind::Column(column) => Some(&column.name),
+        }
+    }
+}
+
 /// Of whatever a [`Literal`] can be made, or of a literal itself.
 impl<T> From<T> for Operand
 where

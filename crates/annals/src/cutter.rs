@@ -6,13 +6,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use annals_state::Chunk;
 use annals_state::chunk::logical_bytes;
-use arrow_array::{ArrayRef, RecordBatch, UInt32Array};
+use annals_state::table::{Lineage, Origin, TableState};
+use annals_state::{Chunk, VersionId};
+use arrow_array::cast::AsArray;
+use arrow_array::types::UInt64Type;
+use arrow_array::{ArrayRef, RecordBatch, UInt32Array, UInt64Array};
 use arrow_ord::partition::partition;
 use arrow_ord::sort::{SortColumn, SortOptions, lexsort_to_indices};
 use arrow_row::{RowConverter, Rows, SortField};
-use arrow_schema::ArrowError;
+use arrow_schema::{ArrowError, DataType, Field, Schema};
 use arrow_select::concat::concat_batches;
 use arrow_select::take::take_record_batch;
 
@@ -44,7 +47,12 @@ pub(crate) struct Cutter {
     /// Where a partition's pending rows are, by its values.
     places: BTreeMap<Vec<u8>, usize>,
     converter: Option<RowConverter>,
+    /// Who the rows of each chunk are, if that is kept: then batches have [`TRACE`] columns more.
+    lineages: Option<Vec<Arc<Lineage>>>,
 }
+
+/// The columns that go with rows through the cutter, behind their own: id, born, changed.
+const TRACE: usize = 3;
 
 #[derive(Default)]
 struct Pending {
@@ -62,7 +70,30 @@ impl Cutter {
             pending: Vec::new(),
             places: BTreeMap::new(),
             converter: None,
+            lineages: None,
         }
+    }
+
+    /// For rows of a table that stay what they are: their origins go with them.
+    pub(crate) fn traced(size: ChunkSize, table: &TableState) -> Self {
+        let ids = table.details().partition_by.iter();
+        let columns = ids.filter_map(|id| table.schema().index_of_id(*id)).collect();
+        Self { lineages: Some(Vec::new()), ..Self::new(size, columns) }
+    }
+
+    /// As [`push`](Self::push), with the origin of each row.
+    pub(crate) fn push_traced(
+        &mut self,
+        batch: &RecordBatch,
+        origins: &[Origin],
+    ) -> Result<(), ArrowError> {
+        self.push(traced(batch, origins)?)
+    }
+
+    /// The chunks, and who their rows are.
+    pub(crate) fn finish_traced(mut self) -> Result<TracedChunks, ArrowError> {
+        self.close_all()?;
+        Ok((self.chunks.into(), self.lineages.unwrap_or_default().into()))
     }
 
     /// The chunks of a single batch that is not to be divided: mostly one, at once.
@@ -117,10 +148,15 @@ impl Cutter {
     }
 
     pub(crate) fn finish(mut self) -> Result<Vec<Arc<Chunk>>, ArrowError> {
+        self.close_all()?;
+        Ok(self.chunks)
+    }
+
+    fn close_all(&mut self) -> Result<(), ArrowError> {
         for pending in std::mem::take(&mut self.pending) {
             self.close(pending)?;
         }
-        Ok(self.chunks)
+        Ok(())
     }
 
     /// The batch with its rows ordered by partition, else in the order in which they came.
@@ -178,13 +214,55 @@ impl Cutter {
         let rows_max = self.rows_max(rows.num_rows(), pending.bytes);
         drop(pending);
         if rows.num_rows() <= rows_max {
-            self.chunks.push(Arc::new(Chunk::new(rows)));
-            return Ok(());
+            return self.keep(rows, Chunk::new);
         }
         for at in (0..rows.num_rows()).step_by(rows_max) {
             let cut = rows.slice(at, rows_max.min(rows.num_rows() - at));
-            self.chunks.push(Arc::new(Chunk::from_cut(cut)));
+            self.keep(cut, Chunk::from_cut)?;
         }
         Ok(())
     }
+
+    fn keep(
+        &mut self,
+        mut rows: RecordBatch,
+        chunk: fn(RecordBatch) -> Chunk,
+    ) -> Result<(), ArrowError> {
+        if let Some(lineages) = &mut self.lineages {
+            lineages.push(Arc::new(untraced(&mut rows)?));
+        }
+        self.chunks.push(Arc::new(chunk(rows)));
+        Ok(())
+    }
+}
+
+/// Chunks of rows that were there before, and who these are.
+pub(crate) type TracedChunks = (Arc<[Arc<Chunk>]>, Arc<[Arc<Lineage>]>);
+
+/// Rows with their origins as further columns.
+pub(crate) fn traced(batch: &RecordBatch, origins: &[Origin]) -> Result<RecordBatch, ArrowError> {
+    let numbers = |of: fn(&Origin) -> u64| -> ArrayRef {
+        Arc::new(UInt64Array::from_iter_values(origins.iter().map(of)))
+    };
+    let traces = [numbers(|o| o.row), numbers(|o| o.born.0), numbers(|o| o.changed.0)];
+    let mut fields = batch.schema_ref().fields().to_vec();
+    let name = |trace| Arc::new(Field::new(format!("trace {trace}"), DataType::UInt64, false));
+    fields.extend((0..TRACE).map(name));
+    let columns = batch.columns().iter().cloned().chain(traces).collect();
+    let metadata = batch.schema_ref().metadata().clone();
+    RecordBatch::try_new(Arc::new(Schema::new_with_metadata(fields, metadata)), columns)
+}
+
+/// Takes the origins of rows from behind their own columns.
+fn untraced(rows: &mut RecordBatch) -> Result<Lineage, ArrowError> {
+    let own = rows.num_columns() - TRACE;
+    let numbers = |trace: usize| rows.column(own + trace).as_primitive::<UInt64Type>().values();
+    let (row, born, changed) = (numbers(0), numbers(1), numbers(2));
+    let lineage = Lineage::of((0..rows.num_rows()).map(|at| Origin {
+        row: row[at],
+        born: VersionId(born[at]),
+        changed: VersionId(changed[at]),
+    }));
+    *rows = rows.project(&(0..own).collect::<Vec<_>>())?;
+    Ok(lineage)
 }

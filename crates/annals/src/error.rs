@@ -148,6 +148,46 @@ pub enum WriteError {
         source: Box<PredicateError>,
     },
 
+    /// A filter does not go with the table.
+    #[error("in the filter on {table}: {source}")]
+    Filter {
+        /// The table.
+        table: TableName,
+        /// What is wrong.
+        source: Box<PredicateError>,
+    },
+
+    /// A caller's function failed, or did not return one value for each row.
+    #[error("the function used {used} on {table} failed: {source}")]
+    Function {
+        /// The table.
+        table: TableName,
+        /// Where it was used.
+        used: String,
+        /// What it said.
+        source: BoxError,
+    },
+
+    /// A column to assign or to read does not exist.
+    #[error("{table} has no column `{column}`; it has {available}")]
+    NoColumn {
+        /// The table.
+        table: TableName,
+        /// The column asked for, shortened.
+        column: String,
+        /// The columns that there are, shortened.
+        available: String,
+    },
+
+    /// A column was assigned to twice in one update.
+    #[error("the column `{column}` of {table} is assigned to twice; assign to it once")]
+    AssignedTwice {
+        /// The table.
+        table: TableName,
+        /// The column, shortened.
+        column: String,
+    },
+
     /// Rows for `replace_where` are not among those that it replaces.
     #[error(
         "{rows} rows for {table} do not match {predicate}; leave them out, or widen the predicate"

@@ -9,21 +9,20 @@ use std::sync::Arc;
 
 use annals_state::commit::OperationKind;
 use annals_state::conflict::{Conflict, Rule, Subject};
-use annals_state::predicate::{BoundPredicate, Matches, Predicate};
-use annals_state::pruning::can_match;
+use annals_state::predicate::{BoundPredicate, Predicate};
 use annals_state::save_mode::{Decision, SaveMode};
 use annals_state::schema::{
     self, CastPolicy, ColumnId, Extra, Fit, FitRules, Matching, Missing, Nullability, TableSchema,
 };
-use annals_state::table::{ChunkEntry, TableKind, TableState, TableVersion};
-use annals_state::write_set::{Change, NewRows, PropertyPatch, Removal, SchemaChange};
+use annals_state::table::{TableKind, TableState, TableVersion};
+use annals_state::write_set::{Change, NewRows, PropertyPatch, SchemaChange};
 use annals_state::{Chunk, TableName, VersionId};
-use arrow_array::{Array, RecordBatch};
-use roaring::RoaringBitmap;
+use arrow_array::RecordBatch;
 
 use crate::cutter::{ChunkSize, Cutter};
 use crate::definition::{new_details, partition_ids, schema_error};
 use crate::error::{CatalogError, CommitError, WriteError};
+use crate::selection::{Selected, matching_rows};
 use crate::source::Open;
 use crate::transaction::{Committed, Transaction};
 
@@ -333,8 +332,9 @@ impl<'a> Save<'a> {
         self.refuse_outside(&predicate, &bound, &rows)?;
         let mut removed = Vec::new();
         for (sequence, entry) in state.chunks() {
-            if let Some(removal) = matching_rows(&bound, state, entry).map_err(wrong)? {
-                removed.push((sequence, removal));
+            let rows = matching_rows(&bound, state, entry).map_err(wrong)?;
+            if !rows.is_empty() {
+                removed.push(Selected { sequence, entry, rows }.removal());
             }
         }
         Ok(Change::ChangeRows {
@@ -507,40 +507,4 @@ fn alterations(before: &TableSchema, fit: &Fit) -> Arc<[SchemaChange]> {
         alterations.push(SchemaChange::AddColumns(added));
     }
     alterations.into()
-}
-
-/// Which rows of a chunk match and are still there.
-fn matching_rows(
-    predicate: &BoundPredicate,
-    state: &TableState,
-    entry: &ChunkEntry,
-) -> Result<Option<Removal>, annals_state::predicate::PredicateError> {
-    match can_match(predicate, state, entry) {
-        Matches::None => return Ok(None),
-        Matches::All => return Ok(Some(Removal::Chunk)),
-        Matches::Some => {}
-    }
-    let (written, wanted) = (state.layout(entry), state.schema());
-    let batch = entry.chunk().batch();
-    let matching = if Arc::ptr_eq(written, wanted) {
-        predicate.evaluate(batch)?
-    } else {
-        let batch = schema::read_as(batch, written, wanted, None)
-            .map_err(|error| arrow_schema::ArrowError::ExternalError(Box::new(error)))?;
-        predicate.evaluate(&batch)?
-    };
-    let is_true = |row: &u32| {
-        let row = *row as usize;
-        matching.is_valid(row) && matching.value(row)
-    };
-    let mut rows: RoaringBitmap =
-        (0..u32::try_from(matching.len()).unwrap_or(u32::MAX)).filter(is_true).collect();
-    if let Some(deleted) = entry.deletions() {
-        rows -= deleted.rows();
-    }
-    Ok(match rows.len() {
-        0 => None,
-        all if all == entry.live_rows() => Some(Removal::Chunk),
-        _ => Some(Removal::Rows(rows)),
-    })
 }

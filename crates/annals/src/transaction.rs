@@ -428,6 +428,10 @@ impl Transaction {
         self.base.id()
     }
 
+    pub(crate) fn chunk_size(&self) -> crate::cutter::ChunkSize {
+        self.shared.options.chunk_size
+    }
+
     /// Notes that what was done, or left undone, depends on whether `name` is there.
     pub(crate) fn looked_up(&self, name: &TableName) {
         self.reads.note(|reads, base| reads.looked_up(base, name));
@@ -485,7 +489,7 @@ impl Transaction {
     }
 
     /// The number that the commit gets if nobody else commits before.
-    fn provisional(&self) -> VersionId {
+    pub(crate) fn provisional(&self) -> VersionId {
         self.base.id().next().unwrap_or(self.base.id())
     }
 }

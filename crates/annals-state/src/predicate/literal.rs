@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use arrow_array::{
-    ArrayRef, BinaryArray, BooleanArray, Float32Array, Float64Array, Int8Array, Int16Array,
+    Array, ArrayRef, BinaryArray, BooleanArray, Float32Array, Float64Array, Int8Array, Int16Array,
     Int32Array, Int64Array, NullArray, StringArray, UInt8Array, UInt16Array, UInt32Array,
-    UInt64Array,
+    UInt64Array, new_null_array,
 };
+use arrow_schema::DataType;
 
 use super::PredicateError;
+use super::coerce::{self, Ready};
 
 /// One value of any Arrow type: an array of one row.
 #[derive(Clone, Debug)]
@@ -30,6 +32,22 @@ impl Literal {
     /// The value, as an array of one row.
     pub fn array(&self) -> &ArrayRef {
         &self.0
+    }
+
+    /// The same value in another type, if that can express it exactly: `0` as a float, but not
+    /// `0.5` as an integer. A null goes into every type.
+    pub fn exactly(&self, data_type: &DataType) -> Option<ArrayRef> {
+        if self.0.data_type() == data_type {
+            return Some(Arc::clone(&self.0));
+        }
+        if self.0.logical_nulls().is_some_and(|nulls| nulls.null_count() > 0) {
+            return Some(new_null_array(data_type, 1));
+        }
+        match coerce::literal(&self.0, coerce::leaf(data_type)?) {
+            Ok(Ok(Ready::Same(value))) if value.data_type() == data_type => Some(value),
+            Ok(Ok(Ready::Same(value))) => coerce::cast(&value, data_type).ok(),
+            _ => None,
+        }
     }
 }
 

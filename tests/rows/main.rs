@@ -1,0 +1,4 @@
+//! Rows are deleted, updated and compacted, by themselves and beside each other.
+
+mod changes;
+mod conflicts;
