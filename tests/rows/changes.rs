@@ -197,7 +197,7 @@ fn a_compaction_changes_no_row_and_no_rows_history() {
     assert_eq!((metrics.rows_added, metrics.rows_removed, metrics.rows_updated), (0, 0, 0));
     assert!(store.compact("t").unwrap().committed.is_none(), "nothing is left to do");
 
-    let done = store.compact_with("t", Compaction::new().sort_by(["N"])).unwrap();
+    let done = store.compact_with("t", &Compaction::new().sort_by(["N"])).unwrap();
     assert_eq!((done.chunks_before, done.chunks_after), (1, 1));
     let sorted = numbers_of(&store.table("t").unwrap());
     assert!(sorted.is_sorted() && sorted.len() == 26);
@@ -206,7 +206,7 @@ fn a_compaction_changes_no_row_and_no_rows_history() {
     let mut expected = before.1;
     expected.sort_unstable();
     assert_eq!(origins, expected);
-    let again = store.compact_with("t", Compaction::new().sort_by(["n"])).unwrap();
+    let again = store.compact_with("t", &Compaction::new().sort_by(["n"])).unwrap();
     assert!(again.committed.is_none(), "it is sorted");
 }
 

@@ -23,7 +23,7 @@ fn sorted(store: &Store) -> Vec<i64> {
 fn compact(store: &Store) {
     let size = ChunkSize { rows_min: 1_000, ..ChunkSize::default() };
     let how = annals::Compaction::new().chunk_size(size);
-    assert!(store.compact_with("t", how).unwrap().committed.is_some());
+    assert!(store.compact_with("t", &how).unwrap().committed.is_some());
 }
 
 #[test]

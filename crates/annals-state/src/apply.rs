@@ -9,11 +9,13 @@
 mod databases;
 mod restore;
 mod rows;
+mod schema;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use self::rows::add_rows;
+use self::schema::alter;
 use crate::catalog::{Catalog, Database, Departure};
 use crate::commit::{Metrics, Operation, OperationKind, Target};
 use crate::error::{CatalogError, Existing};
@@ -159,6 +161,9 @@ impl Catalog {
             Change::Compact { name, removed, rows } => self.compact(name, removed, rows, place),
             Change::AlterSchema { name, alterations } => {
                 self.alter_schema(name, alterations, place)
+            }
+            Change::SetSchema { name, schema, description } => {
+                self.set_schema(name, schema, description, place)
             }
             Change::AlterDetails { name, patch } => self.alter_details(name, patch, place),
             Change::Rename { from, to } => self.rename(from, to, place),
@@ -313,22 +318,6 @@ impl Catalog {
         next.stamps.append = place.at;
         next.state = Arc::new(state);
         Ok(self.put(next, OperationKind::Append, metrics, Vec::new(), place))
-    }
-
-    fn alter_schema(
-        &mut self,
-        name: &TableName,
-        alterations: &[SchemaChange],
-        place: &Place,
-    ) -> Result<Applied, CatalogError> {
-        let current = Arc::clone(self.require_table(name)?);
-        let mut next = TableVersion::clone(&current);
-        let mut state = TableState::clone(&current.state);
-        alter(&mut state, &mut next, name, alterations, place)?;
-        next.state = Arc::new(state);
-        let description: Vec<String> = alterations.iter().map(SchemaChange::describe).collect();
-        let kind = OperationKind::AlterSchema { description: description.join("; ").into() };
-        Ok(self.put(next, kind, Metrics::default(), Vec::new(), place))
     }
 
     fn alter_details(
@@ -523,53 +512,6 @@ fn exists(name: &TableName, existing: &TableVersion) -> CatalogError {
 
 fn next_column(schema: &TableSchema) -> ColumnId {
     schema.max_id().map_or(ColumnId(0), |max| ColumnId(max.0 + 1))
-}
-
-fn alter(
-    state: &mut TableState,
-    next: &mut TableVersion,
-    name: &TableName,
-    alterations: &[SchemaChange],
-    place: &Place,
-) -> Result<(), CatalogError> {
-    let wrong = |source| CatalogError::Schema { table: name.clone(), source: Arc::new(source) };
-    for alteration in alterations {
-        let schema = &state.schema;
-        let mut stamp = place.at;
-        let altered = match alteration {
-            SchemaChange::AddColumns(fields) => {
-                next.stamps.add_column = place.at;
-                stamp = next.stamps.schema;
-                schema.add_columns(fields, &mut next.marks.next_column)
-            }
-            SchemaChange::RenameColumn { from, to } => schema.rename_column(from, to),
-            SchemaChange::DropColumns(names) => {
-                let partition = state.partition_columns();
-                let kept = |c: &&String| {
-                    partition.iter().any(|p| crate::schema::fold(p) == crate::schema::fold(c))
-                };
-                if let Some(column) = names.iter().find(kept) {
-                    let (table, column) = (name.clone(), column.clone());
-                    return Err(CatalogError::PartitionColumn { table, column });
-                }
-                schema.drop_columns(names)
-            }
-            SchemaChange::WidenColumn { name, to } => schema.widen_column(name, to),
-            SchemaChange::SetNullable(name) => schema.set_nullable(name),
-            SchemaChange::SetColumnComment { name, comment } => {
-                next.stamps.property = place.at;
-                stamp = next.stamps.schema;
-                schema.set_column_comment(name, comment.clone())
-            }
-        };
-        state.schema = Arc::new(altered.map_err(wrong)?);
-        next.stamps.schema = stamp;
-    }
-    if !alterations.is_empty() {
-        let schema = Arc::clone(&state.schema);
-        state.layout_of(&schema);
-    }
-    Ok(())
 }
 
 fn removed_with(state: &TableState) -> Metrics {

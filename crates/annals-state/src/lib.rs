@@ -14,6 +14,7 @@
 //! | what does a change do to a catalog | [`apply`], [`write_set`] |
 //! | may it stand on top of what others committed | [`conflict`] |
 //! | where did rows go that were compacted | [`relocation`] |
+//! | what undoes one commit, or stands in the way | [`revert`] |
 //! | which versions can be reached, which expire | [`timeline`] |
 //! | what differs between two versions | [`diff`] |
 //! | which rows match, which chunks can be skipped | [`predicate`], [`pruning`] |
@@ -35,6 +36,7 @@ pub mod name;
 pub mod predicate;
 pub mod pruning;
 pub mod relocation;
+pub mod revert;
 pub mod run;
 pub mod save_mode;
 pub mod schema;

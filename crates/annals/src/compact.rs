@@ -124,9 +124,9 @@ impl Store {
     pub fn compact_with(
         &self,
         name: impl ToTableName,
-        how: Compaction,
+        how: &Compaction,
     ) -> Result<Compacted, WriteError> {
-        self.compact_at(&*name.to_table_name()?, &how, Location::caller())
+        self.compact_at(&*name.to_table_name()?, how, Location::caller())
     }
 
     fn compact_at(

@@ -12,10 +12,13 @@ pub use annals_state::conflict::{Conflict, Rule, Subject};
 pub use annals_state::error::{CatalogError, Existing};
 pub use annals_state::name::NameError;
 pub use annals_state::predicate::PredicateError;
+pub use annals_state::revert::{Obstacle, Reason};
 pub use annals_state::save_mode::UnknownSaveMode;
 pub use annals_state::schema::SchemaError;
 pub use annals_state::timeline::{TagError, TravelError};
 use annals_state::{TableName, VersionId};
+
+pub use crate::revert::RevertError;
 
 /// An error of any cause, as a source of rows may have.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -204,6 +207,10 @@ pub enum WriteError {
     /// Options were given that do not go together.
     #[error("{0}")]
     Options(&'static str),
+
+    /// A commit cannot be undone, for later ones built on it.
+    #[error(transparent)]
+    Revert(Box<RevertError>),
 
     /// The older state could not be reached.
     #[error(transparent)]

@@ -52,6 +52,7 @@ mod options;
 mod pattern;
 mod published;
 mod reader;
+mod revert;
 mod row_change;
 mod save;
 mod scan;

@@ -179,6 +179,11 @@ impl Transaction {
         (*asked <= newest).then_some(version)
     }
 
+    /// Says why, if the caller has not said it.
+    pub(crate) fn message_if_none(&mut self, message: impl FnOnce() -> String) {
+        self.info.message.get_or_insert_with(|| message().into());
+    }
+
     pub(crate) fn set_info(&mut self, info: CommitInfo) {
         self.info = info;
     }
