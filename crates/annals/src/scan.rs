@@ -7,10 +7,11 @@ use annals_state::predicate::{BoundPredicate, Matches, Predicate};
 use annals_state::pruning::can_match;
 use annals_state::schema::read_as;
 use annals_state::table::ChunkEntry;
+use arrow_array::builder::BooleanBufferBuilder;
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
-use arrow_array::{BooleanArray, RecordBatch, RecordBatchReader};
+use arrow_array::{Array, BooleanArray, RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, SchemaRef};
-use arrow_select::filter::filter_record_batch;
+use arrow_select::filter::{filter_record_batch, prep_null_mask_filter};
 
 use crate::error::ReadError;
 use crate::snapshot::Table;
@@ -87,6 +88,7 @@ impl Scan {
             next: 0,
             rows_left: limit.unwrap_or(u64::MAX),
             batch_rows_max,
+            masked: None,
             cut: None,
         })
     }
@@ -184,14 +186,23 @@ pub struct Batches {
     next: u64,
     rows_left: u64,
     batch_rows_max: Option<NonZeroUsize>,
+    /// What is left of a chunk that is being filtered piece by piece.
+    masked: Option<(RecordBatch, BooleanArray)>,
     /// What is left of a batch that is being cut.
     cut: Option<RecordBatch>,
 }
 
+/// Of a chunk that keeps most of its rows, so many are filtered at a time: the copies stay in the
+/// processor's cache until they are used, and the memory of one serves for the next.
+const PIECE_ROWS: usize = 1 << 13;
+
 impl Batches {
-    /// The next chunk's matching rows; none at the end.
-    fn next_chunk(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
+    /// The next rows that are wanted, of one chunk; none at the end.
+    fn next_rows(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
         loop {
+            if let Some(piece) = self.next_piece()? {
+                return Ok(Some(piece));
+            }
             let state = self.table.state();
             let Some((sequence, entry)) = state.chunk_map().range(self.next..).next() else {
                 return Ok(None);
@@ -204,14 +215,45 @@ impl Batches {
             if matches == Matches::None {
                 continue;
             }
-            let batch = self.read(entry, matches)?;
-            if batch.num_rows() > 0 {
-                return Ok(Some(batch));
+            let (batch, mask) = self.read(entry, matches)?;
+            match mask {
+                None if batch.num_rows() > 0 => return Ok(Some(batch)),
+                None => {}
+                Some(mask) if mask.true_count() >= mask.len() / 2 => {
+                    self.masked = Some((batch, mask));
+                }
+                Some(mask) if mask.true_count() > 0 => {
+                    return filter_record_batch(&batch, &mask).map(Some);
+                }
+                Some(_) => {}
             }
         }
     }
 
-    fn read(&self, entry: &ChunkEntry, matches: Matches) -> Result<RecordBatch, ArrowError> {
+    /// The next rows of a chunk that is being filtered.
+    fn next_piece(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
+        while let Some((batch, mask)) = self.masked.take() {
+            let rows = PIECE_ROWS.min(batch.num_rows());
+            let left = batch.num_rows() - rows;
+            if left > 0 {
+                self.masked = Some((batch.slice(rows, left), mask.slice(rows, left)));
+            }
+            let (batch, mask) = (batch.slice(0, rows), mask.slice(0, rows));
+            match mask.true_count() {
+                0 => {}
+                all if all == rows => return Ok(Some(batch)),
+                _ => return filter_record_batch(&batch, &mask).map(Some),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The columns of a chunk that are wanted, and which of its rows; without a mask, all.
+    fn read(
+        &self,
+        entry: &ChunkEntry,
+        matches: Matches,
+    ) -> Result<(RecordBatch, Option<BooleanArray>), ArrowError> {
         let state = self.table.state();
         let (written, wanted) = (state.layout(entry), state.schema());
         let taken = self.plan.taken.as_deref();
@@ -223,14 +265,12 @@ impl Batches {
             None => batch.clone(),
             Some(taken) => batch.project(taken)?,
         };
-        if let Some(mask) = self.mask(&batch, entry, matches)? {
-            batch = filter_record_batch(&batch, &mask)?;
-        }
+        let mask = self.mask(&batch, entry, matches)?;
         if batch.num_columns() > self.plan.returned {
             let returned: Vec<usize> = (0..self.plan.returned).collect();
             batch = batch.project(&returned)?;
         }
-        Ok(batch)
+        Ok((batch, mask))
     }
 
     /// Which rows of a batch to return; none means all.
@@ -240,28 +280,31 @@ impl Batches {
         entry: &ChunkEntry,
         matches: Matches,
     ) -> Result<Option<BooleanArray>, ArrowError> {
-        let deleted = entry.deletions().map(|deleted| {
-            let mut live = vec![true; batch.num_rows()];
+        let live = entry.deletions().map(|deleted| {
+            let mut live = BooleanBufferBuilder::new(batch.num_rows());
+            live.append_n(batch.num_rows(), true);
             for row in deleted.rows() {
-                live[row as usize] = false;
+                live.set_bit(row as usize, false);
             }
-            BooleanArray::from(live)
+            live.finish()
         });
         let predicate = self.plan.predicate.as_ref().filter(|_| matches != Matches::All);
-        let Some(predicate) = predicate else { return Ok(deleted) };
+        let Some(predicate) = predicate else {
+            return Ok(live.map(|live| BooleanArray::new(live, None)));
+        };
         let taken = self.plan.taken.as_deref();
         let column = |index: usize| {
             let place = taken.and_then(|taken| taken.iter().position(|of| *of == index));
             Arc::clone(batch.column(place.unwrap_or(index)))
         };
         let matching = predicate.evaluate_columns(batch.num_rows(), column).map_err(external)?;
-        Ok(Some(match deleted {
+        let matching = match matching.null_count() {
+            0 => matching,
+            _ => prep_null_mask_filter(&matching),
+        };
+        Ok(Some(match live {
             None => matching,
-            Some(live) => {
-                let both = matching.iter().zip(live.iter());
-                both.map(|(matches, live)| Some(matches == Some(true) && live == Some(true)))
-                    .collect()
-            }
+            Some(live) => BooleanArray::new(matching.values() & &live, None),
         }))
     }
 }
@@ -279,7 +322,7 @@ impl Iterator for Batches {
         }
         let batch = match self.cut.take() {
             Some(batch) => batch,
-            None => match self.next_chunk() {
+            None => match self.next_rows() {
                 Ok(batch) => batch?,
                 Err(error) => {
                     self.rows_left = 0;
