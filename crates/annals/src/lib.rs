@@ -46,6 +46,7 @@ mod cutter;
 mod definition;
 pub mod error;
 mod history;
+mod identity;
 mod options;
 mod pattern;
 mod published;

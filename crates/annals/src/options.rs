@@ -8,6 +8,7 @@ use annals_state::{Timestamp, Version, VersionId};
 
 use crate::clock::Clock;
 use crate::cutter::ChunkSize;
+use crate::identity::Identity;
 use crate::store::Store;
 
 /// Choices that hold for the life of a store.
@@ -106,12 +107,14 @@ impl StoreBuilder {
     /// Makes an empty store in memory whose first version has this number, to go on where the
     /// numbers of another store ended.
     pub fn build_at(self, first: VersionId) -> Store {
-        let initial = Version::initial(self.options.clock.now());
+        let identity = Identity::new(first);
+        let initial = Version::initial(self.options.clock.now()).of_store(Some(identity.store()));
         let version = if first == VersionId::ZERO {
             initial
         } else {
-            initial.speculative(first, initial.catalog().clone())
+            let catalog = initial.catalog().clone();
+            initial.speculative(first, catalog).of_store(initial.store())
         };
-        Store::starting_at(Arc::new(version), self.options, self.retention, None)
+        Store::starting_at(Arc::new(version), self.options, self.retention, identity, None)
     }
 }

@@ -402,6 +402,7 @@ impl Transaction {
         let now = self.shared.options.clock.now();
         let reads = self.reads.note(|reads, _| reads.clone());
         then(&Request {
+            identity: &self.shared.identity,
             base: &self.base,
             draft: &self.draft,
             reads: &reads,
