@@ -39,6 +39,7 @@
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
+pub mod bisect;
 mod cell;
 mod clock;
 mod committer;
@@ -46,6 +47,7 @@ mod cutter;
 mod definition;
 pub mod error;
 mod history;
+mod hold;
 mod identity;
 mod options;
 mod pattern;
@@ -75,6 +77,7 @@ pub use annals_state::{Timestamp, Version, VersionId};
 /// Makes a small batch from literals; of `arrow-array`.
 pub use arrow_array::record_batch;
 
+pub use bisect::{BisectError, Bisection, Verdict};
 pub use cutter::ChunkSize;
 pub use definition::{NewDatabase, NewTable, NewView};
 pub use error::{CommitError, Conflict, ReadError, Remedy, TagError, TravelError, WriteError};
