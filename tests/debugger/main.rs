@@ -2,3 +2,4 @@
 //! on any of its versions.
 
 mod bisect;
+mod watch;

@@ -59,6 +59,7 @@ mod snapshot;
 mod source;
 mod store;
 mod transaction;
+mod watch;
 mod writer;
 
 pub use annals_state::catalog::Database;
@@ -90,4 +91,5 @@ pub use snapshot::{ColumnSummary, Snapshot, Table};
 pub use source::Source;
 pub use store::{Origin, Store, Transacted};
 pub use transaction::{Committed, Savepoint, Transaction};
+pub use watch::{Missed, Stopper, Watch, Watched};
 pub use writer::Writer;

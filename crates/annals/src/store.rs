@@ -23,6 +23,7 @@ use crate::reader::Reader;
 use crate::snapshot::{Snapshot, Table};
 use crate::source::Source;
 use crate::transaction::{Committed, Transaction};
+use crate::watch::Hub;
 use crate::writer::{Target, Writer};
 
 /// A table store: every committed version of every table, readable at any time.
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) committer: Committer,
     pub(crate) options: Options,
     pub(crate) identity: Identity,
+    pub(crate) watchers: Arc<Hub>,
     origin: Option<Origin>,
 }
 
@@ -93,7 +95,9 @@ impl Store {
         let head = Arc::new(Head::new(Timeline::starting_at(version), retention));
         let published = Published::new(Arc::clone(&head));
         let committer = Committer::new(head);
-        Self { shared: Arc::new(Shared { published, committer, options, identity, origin }) }
+        let watchers = Arc::default();
+        let shared = Shared { published, committer, options, identity, watchers, origin };
+        Self { shared: Arc::new(shared) }
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {

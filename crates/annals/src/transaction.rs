@@ -355,6 +355,7 @@ impl Transaction {
         });
         match outcome {
             Ok(Outcome::Committed(commit)) => {
+                self.shared.watchers.committed();
                 tracing::debug!(
                     version = commit.version.0,
                     operations = commit.operations.len(),
