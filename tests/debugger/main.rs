@@ -2,4 +2,5 @@
 //! on any of its versions.
 
 mod bisect;
+mod speculation;
 mod watch;

@@ -28,6 +28,7 @@
 //! | read | [`Store::snapshot`], [`Snapshot::table`], [`Table::scan`], [`Reader`] |
 //! | change several tables at once | [`Store::begin`], [`Store::transact`], [`Transaction`] |
 //! | travel in time | [`Store::at`], [`Store::tag`], [`Store::history`], [`Snapshot::diff`] |
+//! | find out what happened, and what would | [`Store::bisect`], [`Store::watch`], [`Snapshot::with`] |
 //! | undo | [`Store::restore_table`], [`Store::restore`], [`Store::fork`] |
 //! | know what a failure means | [`error`] |
 //!
@@ -57,6 +58,7 @@ mod save;
 mod scan;
 mod snapshot;
 mod source;
+mod speculation;
 mod store;
 mod transaction;
 mod watch;
@@ -73,6 +75,7 @@ pub use annals_state::save_mode::SaveMode;
 pub use annals_state::schema::{CastPolicy, Matching, Missing, Nullability};
 pub use annals_state::table::{TableId, TableKind};
 pub use annals_state::timeline::{At, Retention};
+pub use annals_state::version::StoreId;
 pub use annals_state::write_set::{PropertyPatch, SchemaChange};
 pub use annals_state::{Timestamp, Version, VersionId};
 /// Makes a small batch from literals; of `arrow-array`.
@@ -89,6 +92,7 @@ pub use save::{SaveOutcome, Saved};
 pub use scan::{Batches, Scan};
 pub use snapshot::{ColumnSummary, Snapshot, Table};
 pub use source::Source;
+pub use speculation::Speculation;
 pub use store::{Origin, Store, Transacted};
 pub use transaction::{Committed, Savepoint, Transaction};
 pub use watch::{Missed, Stopper, Watch, Watched};

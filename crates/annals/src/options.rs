@@ -104,6 +104,12 @@ impl StoreBuilder {
         self.build_at(VersionId::ZERO)
     }
 
+    /// A store that begins with `version`, which stays whose it is: for work that ends with it.
+    pub(crate) fn build_on(self, version: Arc<Version>) -> Store {
+        let identity = Identity::new(version.id());
+        Store::starting_at(version, self.options, self.retention, identity, None)
+    }
+
     /// Makes an empty store in memory whose first version has this number, to go on where the
     /// numbers of another store ended.
     pub fn build_at(self, first: VersionId) -> Store {
