@@ -40,6 +40,11 @@
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
+/// The examples of the page on debugging, likewise.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/debugging.md")]
+struct Debugging;
+
 pub mod bisect;
 mod cell;
 mod clock;
