@@ -341,6 +341,8 @@ struct Waiting<'a> {
 
 impl<'a> Waiting<'a> {
     fn begin(hub: &'a Hub) -> Self {
+        #[cfg(test)]
+        tests::between_look_and_wait();
         // ORDERING: the fence orders it before the look that follows; the other side is
         // `Hub::committed`. See the header.
         hub.waiting.fetch_add(1, Ordering::Relaxed);
@@ -398,5 +400,63 @@ impl fmt::Debug for Watch {
 impl fmt::Debug for Stopper {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stopper").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    thread_local! {
+        /// What happens after this thread has found nothing and before it says that it waits.
+        static BETWEEN: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
+    }
+
+    pub(super) fn between_look_and_wait() {
+        let between = BETWEEN.take();
+        between.into_iter().for_each(|happens| happens());
+    }
+
+    #[test]
+    fn what_happens_between_a_look_and_the_wait_after_it_is_seen() {
+        let store = Store::in_memory();
+        let mut watch = store.watch(0).expect("version 0 is there");
+        let other = store.clone();
+        BETWEEN.set(Some(Box::new(move || drop(other.create_database("d")))));
+        let commit = watch.next().map(|item| item.map(|watched| watched.version()));
+        assert_eq!(commit, Some(Ok(VersionId(1))));
+        let stopper = watch.stopper();
+        BETWEEN.set(Some(Box::new(move || stopper.stop())));
+        assert!(watch.next().is_none());
+        let mut watch = store.watch(1).expect("version 1 is there");
+        BETWEEN.set(Some(Box::new(move || drop(store))));
+        assert!(watch.next().is_none());
+    }
+
+    #[test]
+    fn whoever_says_that_it_waits_is_woken_by_what_comes_before_it_sleeps() {
+        let hub = Hub::default();
+        let waiting = [Waiting::begin(&hub), Waiting::begin(&hub)];
+        hub.committed();
+        assert!(waiting.into_iter().all(|waiting| waiting.sleep(None)));
+        // What came before is no reason to wake.
+        hub.committed();
+        let waiting = Waiting::begin(&hub);
+        assert!(!waiting.sleep(Some(Instant::now())));
+    }
+
+    #[test]
+    fn a_commit_wakes_nobody_if_nobody_waits() {
+        let hub = Hub::default();
+        hub.committed();
+        assert_eq!(hub.lock().wakes, 0);
+        drop(Waiting::begin(&hub));
+        hub.committed();
+        assert_eq!(hub.lock().wakes, 0);
+        let _waiting = Waiting::begin(&hub);
+        hub.committed();
+        assert_eq!(hub.lock().wakes, 1);
     }
 }
