@@ -49,4 +49,4 @@ pub use catalog::{Catalog, Database};
 pub use chunk::Chunk;
 pub use commit::Commit;
 pub use name::{DatabaseName, NameError, TableName};
-pub use version::{Timestamp, Version, VersionId};
+pub use version::{StoreId, Timestamp, Version, VersionId};

@@ -57,10 +57,17 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// Which store a version was published in. A number alone does not tell: every store counts from 0.
+///
+/// Made above this crate, for it has to differ from that of any other store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct StoreId(pub u64);
+
 /// One committed state of the whole store.
 #[derive(Clone, Debug)]
 pub struct Version {
     id: VersionId,
+    store: Option<StoreId>,
     timestamp: Timestamp,
     catalog: Catalog,
     commit: Option<Arc<Commit>>,
@@ -72,7 +79,7 @@ impl Version {
         let name = DatabaseName::default();
         let mut catalog = Catalog::default();
         catalog.databases.insert(name.clone(), Arc::new(Database::new(name, VersionId::ZERO)));
-        Self { id: VersionId::ZERO, timestamp, catalog, commit: None }
+        Self { id: VersionId::ZERO, store: None, timestamp, catalog, commit: None }
     }
 
     /// The version that `commit` made, with the content that it led to.
@@ -85,12 +92,25 @@ impl Version {
         oldest_retained: VersionId,
     ) -> Self {
         catalog.forget_departures(oldest_retained);
-        Self { id: commit.version, timestamp: commit.timestamp, catalog, commit: Some(commit) }
+        let (id, timestamp) = (commit.version, commit.timestamp);
+        Self { id, store: None, timestamp, catalog, commit: Some(commit) }
     }
 
     /// The content of a transaction that has not been committed, as version `id`.
     pub fn speculative(&self, id: VersionId, catalog: Catalog) -> Self {
-        Self { id, timestamp: self.timestamp, catalog, commit: None }
+        Self { id, store: None, timestamp: self.timestamp, catalog, commit: None }
+    }
+
+    /// The same, as a version of `store`, or of none.
+    #[must_use]
+    pub fn of_store(self, store: Option<StoreId>) -> Self {
+        Self { store, ..self }
+    }
+
+    /// The store that it was published in; none for one that never was, whose number is then
+    /// only what it would have got. Store and number together are one version and no other.
+    pub fn store(&self) -> Option<StoreId> {
+        self.store
     }
 
     /// The place in the order of commits.

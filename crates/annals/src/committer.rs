@@ -20,6 +20,7 @@ use annals_state::write_set::ReadSet;
 use annals_state::{Catalog, Commit, Timestamp, Version, VersionId};
 
 use crate::error::CommitError;
+use crate::identity::Identity;
 use crate::published::{Head, Published};
 use crate::snapshot::Snapshot;
 use crate::transaction::{Assertion, Draft};
@@ -32,6 +33,8 @@ const EXPIRED_PER_COMMIT_MAX: usize = 128;
 
 /// A transaction that asks to be committed.
 pub(crate) struct Request<'a> {
+    /// Of the store that it is to be committed to.
+    pub(crate) identity: &'a Identity,
     pub(crate) base: &'a Arc<Version>,
     pub(crate) draft: &'a Draft,
     pub(crate) reads: &'a ReadSet,
@@ -185,7 +188,7 @@ impl Publish for MutexGuard<'_, Section> {
 fn prepare(tip: &Head, request: &Request<'_>) -> Result<Arc<Version>, CommitError> {
     let newest = tip.version.id();
     let at = newest.next().ok_or(CommitError::VersionsExhausted { newest })?;
-    check_base(tip, request.base)?;
+    check_base(tip, request.base, request.identity)?;
     let rebased = newest != request.base.id();
     let (catalog, operations) = if rebased {
         carry_over(tip, request, at)?
@@ -209,16 +212,25 @@ fn prepare(tip: &Head, request: &Request<'_>) -> Result<Arc<Version>, CommitErro
         info: request.info.clone(),
     };
     let oldest = tip.timeline.oldest_reachable();
-    Ok(Arc::new(Version::committed(Arc::new(commit), catalog, oldest)))
+    let version = Version::committed(Arc::new(commit), catalog, oldest);
+    Ok(Arc::new(version.of_store(Some(request.identity.store()))))
 }
 
-/// Refuses a base that is not a version of this store: a snapshot of another may have any number.
-/// Of a version that is no longer kept nothing can be told; the check for conflicts goes by the
-/// identity of tables.
-fn check_base(tip: &Head, base: &Arc<Version>) -> Result<(), CommitError> {
+/// Refuses a base that is not a version of this store: a snapshot of another, or of a version that
+/// was never published, may have any number. One that is no longer kept is known by its store, and
+/// from a candidate that was shown to an assertion and then refused it is told by its record.
+fn check_base(tip: &Head, base: &Arc<Version>, identity: &Identity) -> Result<(), CommitError> {
     match tip.timeline.at_version(base.id()) {
         Ok(kept) if Arc::ptr_eq(kept, base) => Ok(()),
-        Err(TravelError::Expired { .. }) => Ok(()),
+        _ if base.store().is_none() => Err(CommitError::UnpublishedBase { base: base.id() }),
+        Err(TravelError::Expired { .. }) if identity.descends_from(base) => {
+            match (tip.timeline.record(base.id()), base.commit()) {
+                (Some(kept), Some(record)) if !Arc::ptr_eq(kept, record) => {
+                    Err(CommitError::UnpublishedBase { base: base.id() })
+                }
+                _ => Ok(()),
+            }
+        }
         _ => Err(CommitError::ForeignBase { base: base.id() }),
     }
 }

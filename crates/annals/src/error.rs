@@ -281,6 +281,16 @@ pub enum CommitError {
         base: VersionId,
     },
 
+    /// The transaction was begun, or the write based, on a snapshot of a version that was never
+    /// published: of a speculation, or of the candidate that an assertion was shown.
+    #[error(
+        "this is based on what would have been {base} and was never published; publish that first, or begin on a snapshot of the store"
+    )]
+    UnpublishedBase {
+        /// The number that the base would have got.
+        base: VersionId,
+    },
+
     /// There are no version numbers left.
     #[error("{newest} is the last version number there is; write the tables to a new store")]
     VersionsExhausted {

@@ -28,6 +28,7 @@
 //! | read | [`Store::snapshot`], [`Snapshot::table`], [`Table::scan`], [`Reader`] |
 //! | change several tables at once | [`Store::begin`], [`Store::transact`], [`Transaction`] |
 //! | travel in time | [`Store::at`], [`Store::tag`], [`Store::history`], [`Snapshot::diff`] |
+//! | find out what happened, and what would | [`Store::bisect`], [`Store::watch`], [`Snapshot::with`] |
 //! | undo | [`Store::restore_table`], [`Store::restore`], [`Store::fork`] |
 //! | know what a failure means | [`error`] |
 //!
@@ -39,6 +40,12 @@
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
+/// The examples of the page on debugging, likewise.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/debugging.md")]
+struct Debugging;
+
+pub mod bisect;
 mod cell;
 mod clock;
 mod committer;
@@ -48,6 +55,8 @@ mod definition;
 pub mod error;
 mod expression;
 mod history;
+mod hold;
+mod identity;
 mod options;
 mod pattern;
 mod published;
@@ -59,8 +68,10 @@ mod scan;
 mod selection;
 mod snapshot;
 mod source;
+mod speculation;
 mod store;
 mod transaction;
+mod watch;
 mod writer;
 
 pub use annals_state::catalog::Database;
@@ -74,11 +85,13 @@ pub use annals_state::save_mode::SaveMode;
 pub use annals_state::schema::{CastPolicy, Matching, Missing, Nullability};
 pub use annals_state::table::{TableId, TableKind};
 pub use annals_state::timeline::{At, Retention};
+pub use annals_state::version::StoreId;
 pub use annals_state::write_set::{PropertyPatch, SchemaChange};
 pub use annals_state::{Timestamp, Version, VersionId};
 /// Makes a small batch from literals; of `arrow-array`.
 pub use arrow_array::record_batch;
 
+pub use bisect::{BisectError, Bisection, Verdict};
 pub use compact::{Compacted, Compaction};
 pub use cutter::ChunkSize;
 pub use definition::{NewDatabase, NewTable, NewView};
@@ -92,6 +105,8 @@ pub use save::{SaveOutcome, Saved};
 pub use scan::{Batches, Scan};
 pub use snapshot::{ColumnSummary, Snapshot, Table};
 pub use source::Source;
+pub use speculation::Speculation;
 pub use store::{Origin, Store, Transacted};
 pub use transaction::{Committed, Savepoint, Transaction};
+pub use watch::{Missed, Stopper, Watch, Watched};
 pub use writer::Writer;

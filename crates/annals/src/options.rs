@@ -8,6 +8,7 @@ use annals_state::{Timestamp, Version, VersionId};
 
 use crate::clock::Clock;
 use crate::cutter::ChunkSize;
+use crate::identity::Identity;
 use crate::store::Store;
 
 /// Choices that hold for the life of a store.
@@ -103,15 +104,23 @@ impl StoreBuilder {
         self.build_at(VersionId::ZERO)
     }
 
+    /// A store that begins with `version`, which stays whose it is: for work that ends with it.
+    pub(crate) fn build_on(self, version: Arc<Version>) -> Store {
+        let identity = Identity::new(version.id());
+        Store::starting_at(version, self.options, self.retention, identity, None)
+    }
+
     /// Makes an empty store in memory whose first version has this number, to go on where the
     /// numbers of another store ended.
     pub fn build_at(self, first: VersionId) -> Store {
-        let initial = Version::initial(self.options.clock.now());
+        let identity = Identity::new(first);
+        let initial = Version::initial(self.options.clock.now()).of_store(Some(identity.store()));
         let version = if first == VersionId::ZERO {
             initial
         } else {
-            initial.speculative(first, initial.catalog().clone())
+            let catalog = initial.catalog().clone();
+            initial.speculative(first, catalog).of_store(initial.store())
         };
-        Store::starting_at(Arc::new(version), self.options, self.retention, None)
+        Store::starting_at(Arc::new(version), self.options, self.retention, identity, None)
     }
 }

@@ -33,7 +33,8 @@ impl Snapshot {
         Self { version }
     }
 
-    /// The number of the version.
+    /// The number of the version; a provisional one if it [was never
+    /// published](Self::is_speculative).
     #[inline]
     pub fn version(&self) -> VersionId {
         self.version.id()

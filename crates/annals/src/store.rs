@@ -16,12 +16,14 @@ use annals_state::{Timestamp, Version, VersionId};
 use crate::committer::{Committer, Outcome, application_before};
 use crate::error::{CommitError, ReadError, Remedy, TagError, TravelError, WriteError};
 use crate::history::History;
+use crate::identity::Identity;
 use crate::options::{Options, StoreBuilder};
 use crate::published::{Head, Published};
 use crate::reader::Reader;
 use crate::snapshot::{Snapshot, Table};
 use crate::source::Source;
 use crate::transaction::{Committed, Transaction};
+use crate::watch::Hub;
 use crate::writer::{Target, Writer};
 
 /// A table store: every committed version of every table, readable at any time.
@@ -38,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) published: Published,
     pub(crate) committer: Committer,
     pub(crate) options: Options,
+    pub(crate) identity: Identity,
+    pub(crate) watchers: Arc<Hub>,
     origin: Option<Origin>,
 }
 
@@ -85,12 +89,15 @@ impl Store {
         version: Arc<Version>,
         options: Options,
         retention: Retention,
+        identity: Identity,
         origin: Option<Origin>,
     ) -> Self {
         let head = Arc::new(Head::new(Timeline::starting_at(version), retention));
         let published = Published::new(Arc::clone(&head));
         let committer = Committer::new(head);
-        Self { shared: Arc::new(Shared { published, committer, options, origin }) }
+        let watchers = Arc::default();
+        let shared = Shared { published, committer, options, identity, watchers, origin };
+        Self { shared: Arc::new(shared) }
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -253,7 +260,9 @@ impl Store {
 
     fn fork_at(&self, version: Arc<Version>) -> Self {
         let origin = Some(Origin { version: version.id() });
-        Self::starting_at(version, self.shared.options.clone(), self.retention(), origin)
+        let (identity, version) = self.shared.identity.fork(version);
+        let options = self.shared.options.clone();
+        Self::starting_at(version, options, self.retention(), identity, origin)
     }
 
     /// Where this store was forked from, if it was.

@@ -47,6 +47,16 @@ pub(crate) struct Draft {
     pub(crate) operations: Run<Arc<Operation>>,
 }
 
+/// A transaction without its store.
+pub(crate) struct Detached {
+    pub(crate) base: Arc<Version>,
+    pub(crate) draft: Draft,
+    pub(crate) isolation: Isolation,
+    reads: Arc<ReadLog>,
+    info: CommitInfo,
+    assertions: Vec<Assertion>,
+}
+
 /// A state of a transaction's changes to go back to. Costs O(1).
 #[derive(Clone, Debug)]
 pub struct Savepoint {
@@ -130,6 +140,18 @@ impl Transaction {
         let info = CommitInfo::default();
         let assertions = Vec::new();
         Self { shared, base, draft, reads, isolation, info, assertions, retries, location: None }
+    }
+
+    /// Takes the transaction from its store, to be attached to one later.
+    pub(crate) fn detach(self) -> Detached {
+        let Self { base, draft, reads, isolation, info, assertions, .. } = self;
+        Detached { base, draft, isolation, reads, info, assertions }
+    }
+
+    pub(crate) fn attach(shared: Arc<Shared>, detached: Detached) -> Self {
+        let Detached { base, draft, isolation, reads, info, assertions } = detached;
+        let (retries, location) = (0, None);
+        Self { shared, base, draft, reads, isolation, info, assertions, retries, location }
     }
 
     /// The version that the transaction began at.
@@ -278,7 +300,9 @@ impl Transaction {
         self.draft.catalog.databases().map(|database| database.name().clone()).collect()
     }
 
-    fn uncounted(&self) -> Snapshot {
+    /// What the transaction comes to so far, as a version that was not published. Does not count
+    /// as read.
+    pub(crate) fn uncounted(&self) -> Snapshot {
         let catalog = self.draft.catalog.clone();
         Snapshot::new(Arc::new(self.base.speculative(self.provisional(), catalog)))
     }
@@ -360,6 +384,7 @@ impl Transaction {
         });
         match outcome {
             Ok(Outcome::Committed(commit)) => {
+                self.shared.watchers.committed();
                 tracing::debug!(
                     version = commit.version.0,
                     operations = commit.operations.len(),
@@ -407,6 +432,7 @@ impl Transaction {
         let now = self.shared.options.clock.now();
         let reads = self.reads.note(|reads, _| reads.clone());
         then(&Request {
+            identity: &self.shared.identity,
             base: &self.base,
             draft: &self.draft,
             reads: &reads,
