@@ -35,6 +35,8 @@
 //! transaction that writes also conflicts if something that it read has changed: rows (by
 //! predicate where one was given), a schema, a name's presence or absence, a listing.
 
+mod names;
+
 use std::fmt;
 use std::sync::Arc;
 

@@ -28,6 +28,7 @@
 //! | read | [`Store::snapshot`], [`Snapshot::table`], [`Table::scan`], [`Reader`] |
 //! | change several tables at once | [`Store::begin`], [`Store::transact`], [`Transaction`] |
 //! | travel in time | [`Store::at`], [`Store::tag`], [`Store::history`], [`Snapshot::diff`] |
+//! | bound what is kept, and see what it costs | [`Retention`], [`Store::expire`], [`Store::memory`], [`Store::pins`], [`Store::metrics`] |
 //! | undo | [`Store::restore_table`], [`Store::restore`], [`Store::fork`] |
 //! | know what a failure means | [`error`] |
 //!
@@ -39,15 +40,24 @@
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
+/// The examples of the guide to retention, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/retention.md")]
+struct RetentionGuide;
+
 mod cell;
 mod clock;
 mod committer;
 mod cutter;
 mod definition;
 pub mod error;
+mod expiry;
 mod history;
+mod memory;
+mod metrics;
 mod options;
 mod pattern;
+mod pins;
 mod published;
 mod reader;
 mod save;
@@ -77,8 +87,12 @@ pub use arrow_array::record_batch;
 pub use cutter::ChunkSize;
 pub use definition::{NewDatabase, NewTable, NewView};
 pub use error::{CommitError, Conflict, ReadError, Remedy, TagError, TravelError, WriteError};
+pub use expiry::Expiry;
 pub use history::History;
+pub use memory::{MemoryReport, VersionMemory};
+pub use metrics::{OldestPin, StoreMetrics};
 pub use options::StoreBuilder;
+pub use pins::{Pin, PinLabel, PinnedSnapshot, Pins};
 pub use reader::Reader;
 pub use save::{SaveOutcome, Saved};
 pub use scan::{Batches, Scan};
