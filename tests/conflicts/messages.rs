@@ -96,9 +96,7 @@ fn each_rule_names_what_it_is_about_and_says_what_to_do() {
     says(
         |tx| tx.create_database("new"),
         |store| drop(store.create_database("new").unwrap()),
-        &expect![
-            "the database new exists already; use if_not_exists, or another name (in v5, after this transaction began at v4; committed at PLACE); begin again from a fresh snapshot"
-        ],
+        &expect!["the database new exists already; use if_not_exists, or another name (in v5, after this transaction began at v4; committed at PLACE); begin again from a fresh snapshot"],
     );
     says(
         |tx| tx.write(rows([1])).save_as_table("d.new").map(drop),

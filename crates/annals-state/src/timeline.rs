@@ -40,6 +40,10 @@ pub struct Timeline {
     /// Versions of the window that put older states back, and so may have brought back chunks
     /// that the version before had not.
     restores: OrdSet<VersionId>,
+    /// When the version after the first of the window was committed, if there is one: kept here
+    /// so that asking whether something is due need not look into versions that nobody has
+    /// touched for long.
+    first_superseded: Option<Timestamp>,
     /// Logical bytes of chunks that versions of the window hold and the newest does not.
     historical_bytes: u64,
 }
@@ -229,6 +233,7 @@ impl Timeline {
             tagged: OrdMap::new(),
             records: Run::new(),
             restores: OrdSet::new(),
+            first_superseded: None,
             historical_bytes: 0,
         }
     }
@@ -436,6 +441,7 @@ impl Timeline {
             }
         }
         self.historical_bytes += bytes_removed;
+        self.first_superseded.get_or_insert(version.timestamp());
         self.window.push_back(Slot { version, bytes_removed });
     }
 

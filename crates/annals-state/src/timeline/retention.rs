@@ -67,13 +67,15 @@ impl Retention {
         let late = self.age_max.map(|age| age.saturating_add(age / 16));
         let count = timeline.window.len();
         count > self.versions_max.max(1).saturating_add(slack)
-            || (count > self.stay() && self.is_too_large_or_old(timeline, 0, late, now))
+            || (count > self.stay() && self.is_too_large(timeline))
+            || (count > self.stay() && is_older(timeline.first_superseded, late, now))
             || timeline.records.len() > self.records_max.saturating_add(records)
     }
 
     /// Whether nothing of `timeline` has to go. O(1).
     pub fn is_met(&self, timeline: &Timeline, now: Timestamp) -> bool {
-        !self.must_go(timeline, 0, now) && timeline.records.len() <= self.records_max
+        let front = timeline.first_superseded;
+        !self.must_go(timeline, 0, front, now) && timeline.records.len() <= self.records_max
     }
 
     /// How many of the newest versions stay whatever their age and bytes.
@@ -81,30 +83,31 @@ impl Retention {
         self.versions_min.clamp(1, self.versions_max.max(1))
     }
 
-    /// Whether the version at the front has to go once `gone` are gone.
-    fn must_go(&self, timeline: &Timeline, gone: usize, now: Timestamp) -> bool {
-        let left = timeline.window.len() - gone;
-        left > self.versions_max.max(1)
-            || (left > self.stay() && self.is_too_large_or_old(timeline, gone, self.age_max, now))
-    }
-
-    fn is_too_large_or_old(
+    /// Whether the version that is at the front once `gone` are gone has to go as well.
+    fn must_go(
         &self,
         timeline: &Timeline,
-        at: usize,
-        age_max: Option<Duration>,
+        gone: usize,
+        superseded: Option<Timestamp>,
         now: Timestamp,
     ) -> bool {
-        if timeline.historical_bytes > self.historical_bytes_max {
-            return true;
-        }
-        let (Some(age_max), Some(successor)) = (age_max, timeline.window.get(at + 1)) else {
-            return false;
-        };
-        let age = now.0.saturating_sub(successor.version.timestamp().0);
-        // A clock that went back makes nothing younger than new.
-        u128::try_from(age).unwrap_or(0) >= age_max.as_micros()
+        let left = timeline.window.len() - gone;
+        left > self.versions_max.max(1)
+            || (left > self.stay()
+                && (self.is_too_large(timeline) || is_older(superseded, self.age_max, now)))
     }
+
+    fn is_too_large(&self, timeline: &Timeline) -> bool {
+        timeline.historical_bytes > self.historical_bytes_max
+    }
+}
+
+/// Whether it was superseded so long ago.
+fn is_older(superseded: Option<Timestamp>, age_max: Option<Duration>, now: Timestamp) -> bool {
+    let (Some(superseded), Some(age_max)) = (superseded, age_max) else { return false };
+    // A clock that went back makes nothing younger than new.
+    let age = u128::try_from(now.0.saturating_sub(superseded.0)).unwrap_or(0);
+    age >= age_max.as_micros()
 }
 
 impl Timeline {
@@ -119,7 +122,8 @@ impl Timeline {
     ) -> Vec<Arc<Version>> {
         let (mut gone, mut expiring) = (0, 0);
         while let Some(successor) = self.window.get(gone + 1) {
-            if expiring == at_most || !policy.must_go(self, gone, now) {
+            let superseded = Some(successor.version.timestamp());
+            if expiring == at_most || !policy.must_go(self, gone, superseded, now) {
                 break;
             }
             self.historical_bytes = self.historical_bytes.saturating_sub(successor.bytes_removed);
@@ -128,6 +132,7 @@ impl Timeline {
             gone += 1;
         }
         self.first = VersionId(self.first.0 + gone as u64);
+        self.first_superseded = self.window.get(gone + 1).map(|slot| slot.version.timestamp());
         while self.restores.get_min().is_some_and(|version| *version <= self.first) {
             self.restores.remove_min();
         }

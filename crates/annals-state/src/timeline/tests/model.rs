@@ -101,6 +101,8 @@ impl Model {
         assert_eq!(timeline.oldest_reachable(), self.number(reachable[0]));
         assert!(Arc::ptr_eq(timeline.newest(), &self.all[self.newest()]));
         assert_eq!(timeline.historical_bytes(), self.bytes(self.window));
+        let successor = self.all.get(self.window + 1).map(|version| version.timestamp());
+        assert_eq!(timeline.first_superseded, successor);
         let tags: Vec<_> = timeline.tags().map(|(tag, of)| (tag.to_string(), of)).collect();
         let expected: Vec<_> =
             self.tags.iter().map(|(tag, at)| (tag.clone(), self.number(*at))).collect();
