@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     ask(&format!("Store::expire_dry_run by which {going} go"), 1e6, &|store| {
         black_box(store.expire_dry_run(&policy));
     });
-    ask("Store::memory", 100e6, &|store| {
+    ask("Store::memory", 300e6, &|store| {
         black_box(store.memory());
     });
     ask("Store::pins", 1e6, &|store| {
