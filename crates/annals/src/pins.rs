@@ -344,3 +344,6 @@ fn only_in_each(timeline: &Timeline, expired: &[&Arc<Version>]) -> Vec<u64> {
     }
     bytes
 }
+
+#[cfg(test)]
+mod tests;
