@@ -38,7 +38,7 @@ fn so_many_versions_stay_and_older_ones_expire() {
 
 #[test]
 fn the_newest_version_stays_whatever_the_policy() {
-    let nothing = Retention { versions_max: 0, historical_bytes_max: 0, records_max: 0 };
+    let nothing = Retention { versions_max: 0, records_max: 0, ..Retention::default() };
     let store = StoreBuilder::new().retention(nothing).build();
     for n in 1..=3 {
         append(&store, "t", n);

@@ -12,7 +12,7 @@ use im::{OrdMap, OrdSet};
 
 pub(crate) use self::tables::{Difference, Tables};
 use crate::name::{DatabaseName, TableName};
-use crate::table::{HighWater, Life, Properties, TableId, TableVersion};
+use crate::table::{HighWater, Life, Properties, TableId, TableState, TableVersion};
 use crate::version::VersionId;
 
 /// Everything that a version of the store contains.
@@ -91,6 +91,16 @@ impl Catalog {
     /// How many tables and views there are.
     pub fn table_count(&self) -> usize {
         self.tables.len()
+    }
+
+    /// The states of all tables and views, in no particular order.
+    pub fn states(&self) -> impl Iterator<Item = &Arc<TableState>> {
+        self.tables.iter().map(|table| table.state())
+    }
+
+    /// The logical bytes of all tables. O(tables).
+    pub fn bytes(&self) -> u64 {
+        self.states().map(|state| state.bytes()).sum()
     }
 
     /// The database of this name.

@@ -83,6 +83,12 @@ impl Chunk {
         self.bytes
     }
 
+    /// The distinct buffers that the rows keep alive, each with its address and whole capacity.
+    /// Other chunks may share them. O(buffers).
+    pub fn buffers(&self) -> impl Iterator<Item = (usize, u64)> + use<> {
+        bytes::buffers(&self.batch)
+    }
+
     /// The statistics of a column, by its place in this chunk's schema. A column that the chunk
     /// does not have reads as null, and so its statistics say.
     pub fn stats(&self, column: usize) -> &ColumnStats {

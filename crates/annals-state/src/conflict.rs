@@ -41,6 +41,7 @@
 //! predicate where one was given), a schema, a name's presence or absence, a listing.
 
 mod chunks;
+mod names;
 
 use std::fmt;
 use std::sync::Arc;

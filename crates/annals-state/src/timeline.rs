@@ -4,17 +4,21 @@
 //! finding one cost the same however many are retained. Versions below the window are kept only
 //! while a tag names them. Commit records outlive the data under a bound of their own.
 //!
-//! **Rule:** expiry is a function of the timeline and a policy; it reads no clock. The newest
-//! version never expires, nor does a tagged one.
+//! **Rule:** expiry is a function of the timeline, a policy and a moment; it reads no clock. The
+//! newest version never expires, nor does a tagged one.
 
-use std::collections::BTreeMap;
+mod holdings;
+mod lifetimes;
+mod retention;
+
 use std::fmt;
 use std::sync::Arc;
 
-use im::OrdMap;
+use im::{OrdMap, OrdSet};
 
-use crate::commit::Commit;
-use crate::diff::{TableChange, TableDiff, VersionDiff};
+pub use self::holdings::{Holding, Holdings, Leftover};
+pub use self::retention::Retention;
+use crate::commit::{Commit, OperationKind};
 use crate::name::shorten;
 use crate::run::Run;
 use crate::table::{TableId, TableVersion};
@@ -33,6 +37,13 @@ pub struct Timeline {
     /// Records of the versions `first_record ..= newest`, dense; version 0 and the origin of a
     /// fork have none.
     records: Run<Arc<Commit>>,
+    /// Versions of the window that put older states back, and so may have brought back chunks
+    /// that the version before had not.
+    restores: OrdSet<VersionId>,
+    /// When the version after the first of the window was committed, if there is one: kept here
+    /// so that asking whether something is due need not look into versions that nobody has
+    /// touched for long.
+    first_superseded: Option<Timestamp>,
     /// Logical bytes of chunks that versions of the window hold and the newest does not.
     historical_bytes: u64,
 }
@@ -54,39 +65,6 @@ impl Records {
     /// The records, oldest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<Commit>> {
         self.0.iter()
-    }
-}
-
-/// What may stay of the past. The newest version and tagged ones always do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Retention {
-    /// How many untagged versions stay, the newest one included; at least 1. Up to a sixteenth
-    /// more, 64 at most, may wait to be expired together.
-    pub versions_max: usize,
-    /// How many logical bytes may be held by untagged versions other than the newest alone.
-    pub historical_bytes_max: u64,
-    /// How many commit records stay, with the same allowance.
-    pub records_max: usize,
-}
-
-impl Retention {
-    /// Whether so much is past its time that expiring it is worth the work.
-    ///
-    /// A few versions more than `versions_max` may stay, a sixteenth or 64, so that they can be
-    /// expired many at a time; never fewer. Bytes are due at once.
-    pub fn is_due(&self, timeline: &Timeline) -> bool {
-        let slack = (self.versions_max / 16).min(64);
-        let records = (self.records_max / 16).min(64);
-        timeline.window.len() > self.versions_max.max(1) + slack
-            || timeline.historical_bytes > self.historical_bytes_max
-            || timeline.records.len() > self.records_max + records
-    }
-}
-
-impl Default for Retention {
-    /// 10,000 versions, 1 GiB of historical bytes, 100,000 records.
-    fn default() -> Self {
-        Self { versions_max: 10_000, historical_bytes_max: 1 << 30, records_max: 100_000 }
     }
 }
 
@@ -254,6 +232,8 @@ impl Timeline {
             tags: OrdMap::new(),
             tagged: OrdMap::new(),
             records: Run::new(),
+            restores: OrdSet::new(),
+            first_superseded: None,
             historical_bytes: 0,
         }
     }
@@ -293,11 +273,26 @@ impl Timeline {
         Records(self.records.clone())
     }
 
+    /// How many commit records are kept.
+    pub fn records_count(&self) -> usize {
+        self.records.len()
+    }
+
     /// The record of the commit that made `version`, if it is kept. O(1).
     pub fn record(&self, version: VersionId) -> Option<&Arc<Commit>> {
         let first = self.records.front()?.version;
         let index = version.0.checked_sub(first.0)?;
         self.records.get(usize::try_from(index).ok()?)
+    }
+
+    /// When `version` ceased to be the newest: the timestamp of its successor. None for the newest
+    /// version, and for one whose successor has expired and left no record.
+    pub fn superseded(&self, version: VersionId) -> Option<Timestamp> {
+        let next = version.next()?;
+        match self.at_version(next) {
+            Ok(next) => Some(next.timestamp()),
+            Err(_) => self.record(next).map(|commit| commit.timestamp),
+        }
     }
 
     /// The tags, by name.
@@ -441,38 +436,13 @@ impl Timeline {
         if let Some(commit) = version.commit() {
             bytes_removed = superseded_bytes(self.newest(), &version);
             self.records.push_back(Arc::clone(commit));
+            if commit.operations.iter().any(|operation| puts_back(&operation.kind)) {
+                self.restores.insert(version.id());
+            }
         }
         self.historical_bytes += bytes_removed;
+        self.first_superseded.get_or_insert(version.timestamp());
         self.window.push_back(Slot { version, bytes_removed });
-    }
-
-    /// Drops what `policy` does not keep, oldest first, at most `versions_at_most` of them, and
-    /// returns it: freeing it can be long work, for the caller to do where it disturbs nobody.
-    pub fn expire(&mut self, policy: &Retention, versions_at_most: usize) -> Vec<Arc<Version>> {
-        let (mut gone, mut expiring) = (0, 0);
-        while let Some(successor) = self.window.get(gone + 1) {
-            let too_many = self.window.len() - gone > policy.versions_max.max(1);
-            let too_large = self.historical_bytes > policy.historical_bytes_max;
-            if expiring == versions_at_most || !(too_many || too_large) {
-                break;
-            }
-            self.historical_bytes = self.historical_bytes.saturating_sub(successor.bytes_removed);
-            let version = VersionId(self.first.0 + gone as u64);
-            expiring += usize::from(!self.tagged.contains_key(&version));
-            gone += 1;
-        }
-        self.first = VersionId(self.first.0 + gone as u64);
-        let mut expired = Vec::with_capacity(expiring);
-        for Slot { version, .. } in self.window.take_front(gone) {
-            if self.tagged.contains_key(&version.id()) {
-                self.kept.insert(version.id(), version);
-            } else {
-                expired.push(version);
-            }
-        }
-        let records = self.records.len();
-        self.records.take_front(records.saturating_sub(policy.records_max));
-        expired
     }
 
     /// Gives `version` an immutable name, which also protects it from expiry. Repeating a tag of
@@ -532,23 +502,14 @@ fn superseded_bytes(before: &Version, successor: &Version) -> u64 {
     if commit.operations.len() == 1 {
         return commit.metrics().bytes_removed;
     }
-    let diff = VersionDiff::between(before, successor);
-    // A table that was renamed went and came; by its id it is one.
-    let mut tables: BTreeMap<TableId, [Option<&TableVersion>; 2]> = BTreeMap::new();
-    for change in &diff.tables {
-        let [old, new] = tables.entry(change.id()).or_default();
-        match change {
-            TableChange::Added { table, .. } => *new = Some(table),
-            TableChange::Removed { table, .. } => *old = Some(table),
-            TableChange::Changed { before, after, .. } => {
-                *old = Some(before);
-                *new = Some(after);
-            }
-        }
-    }
-    let removed =
-        |[old, new]: &[Option<&TableVersion>; 2]| TableDiff::of(*old, *new).metrics().bytes_removed;
-    tables.values().map(removed).sum()
+    let mut bytes = 0;
+    lifetimes::each_change(before, successor, |entry| bytes += entry.chunk().bytes(), |_| {});
+    bytes
+}
+
+/// Whether an operation may bring back chunks that were gone: no other does.
+fn puts_back(kind: &OperationKind) -> bool {
+    matches!(kind, OperationKind::RestoreTable { .. } | OperationKind::RestoreStore { .. })
 }
 
 /// The first index in `0..len` for which `before` is false; `before` is true, then false.

@@ -29,7 +29,7 @@ use crate::transaction::{Assertion, Draft};
 const CANDIDATES_MAX: u32 = 16;
 
 /// How many versions one commit expires at most, so that none pays for a backlog alone.
-const EXPIRED_PER_COMMIT_MAX: usize = 128;
+pub(crate) const EXPIRED_PER_COMMIT_MAX: usize = 128;
 
 /// A transaction that asks to be committed.
 pub(crate) struct Request<'a> {
@@ -164,11 +164,13 @@ impl Publish for MutexGuard<'_, Section> {
     /// Makes `candidate` the head and leaves the section; frees what that supersedes after.
     fn publish(mut self, published: &Published, candidate: Arc<Version>) -> Outcome {
         let commit = Arc::clone(candidate.commit().expect("a candidate has its record"));
+        // Not the clock's: whoever replays the commits expires the same versions.
+        let now = candidate.timestamp();
         let mut timeline = self.tip.timeline.clone();
         timeline.push(candidate);
         let retention = self.tip.retention;
-        let expired = match retention.is_due(&timeline) {
-            true => timeline.expire(&retention, EXPIRED_PER_COMMIT_MAX),
+        let expired = match retention.is_due(&timeline, now) {
+            true => timeline.expire(&retention, now, EXPIRED_PER_COMMIT_MAX),
             false => Vec::new(),
         };
         let head = Arc::new(Head::new(timeline, retention));
@@ -318,7 +320,7 @@ pub(crate) fn application_before(
 }
 
 /// The name of this thread, allocated once a thread.
-fn thread_name() -> Option<Arc<str>> {
+pub(crate) fn thread_name() -> Option<Arc<str>> {
     thread_local! {
         static NAME: Option<Arc<str>> = std::thread::current().name().map(Arc::from);
     }

@@ -29,6 +29,7 @@
 //! | change several tables at once | [`Store::begin`], [`Store::transact`], [`Transaction`] |
 //! | travel in time | [`Store::at`], [`Store::tag`], [`Store::history`], [`Snapshot::diff`] |
 //! | find out what happened, and what would | [`Store::bisect`], [`Store::watch`], [`Snapshot::with`] |
+//! | bound what is kept, and see what it costs | [`Retention`], [`Store::expire`], [`Store::memory`], [`Store::pins`], [`Store::metrics`] |
 //! | undo | [`Store::restore_table`], [`Store::restore`], [`Store::fork`] |
 //! | know what a failure means | [`error`] |
 //!
@@ -46,6 +47,11 @@ struct Readme;
 struct Debugging;
 
 pub mod bisect;
+/// The examples of the guide to retention, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/retention.md")]
+struct RetentionGuide;
+
 mod cell;
 mod clock;
 mod committer;
@@ -53,12 +59,16 @@ mod compact;
 mod cutter;
 mod definition;
 pub mod error;
+mod expiry;
 mod expression;
 mod history;
 mod hold;
 mod identity;
+mod memory;
+mod metrics;
 mod options;
 mod pattern;
+mod pins;
 mod published;
 mod reader;
 mod revert;
@@ -96,9 +106,13 @@ pub use compact::{Compacted, Compaction};
 pub use cutter::ChunkSize;
 pub use definition::{NewDatabase, NewTable, NewView};
 pub use error::{CommitError, Conflict, ReadError, Remedy, TagError, TravelError, WriteError};
+pub use expiry::Expiry;
 pub use expression::{Assignment, Filter, set, set_with};
 pub use history::History;
+pub use memory::{MemoryReport, VersionMemory};
+pub use metrics::{OldestPin, StoreMetrics};
 pub use options::StoreBuilder;
+pub use pins::{Pin, PinLabel, PinnedSnapshot, Pins};
 pub use reader::Reader;
 pub use row_change::Changed;
 pub use save::{SaveOutcome, Saved};

@@ -17,7 +17,9 @@ use crate::committer::{Committer, Outcome, application_before};
 use crate::error::{CommitError, ReadError, Remedy, TagError, TravelError, WriteError};
 use crate::history::History;
 use crate::identity::Identity;
+use crate::metrics::Counters;
 use crate::options::{Options, StoreBuilder};
+use crate::pins::PinRegistry;
 use crate::published::{Head, Published};
 use crate::reader::Reader;
 use crate::snapshot::{Snapshot, Table};
@@ -42,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) options: Options,
     pub(crate) identity: Identity,
     pub(crate) watchers: Arc<Hub>,
+    pub(crate) counters: Counters,
+    pub(crate) pinned: Arc<PinRegistry>,
     origin: Option<Origin>,
 }
 
@@ -92,11 +96,14 @@ impl Store {
         identity: Identity,
         origin: Option<Origin>,
     ) -> Self {
+        let counters = Counters::since(version.id());
+        let pinned = Arc::default();
         let head = Arc::new(Head::new(Timeline::starting_at(version), retention));
         let published = Published::new(Arc::clone(&head));
         let committer = Committer::new(head);
         let watchers = Arc::default();
-        let shared = Shared { published, committer, options, identity, watchers, origin };
+        let shared =
+            Shared { published, committer, options, identity, watchers, counters, pinned, origin };
         Self { shared: Arc::new(shared) }
     }
 
@@ -234,19 +241,6 @@ impl Store {
         self.shared.published.head().timeline.historical_bytes()
     }
 
-    /// Changes what stays of the past, and expires at once what does not; returns how many
-    /// versions expired. Snapshots that are held stay whole.
-    pub fn set_retention(&self, policy: Retention) -> usize {
-        let change = |timeline: &mut Timeline, retention: &mut Retention| {
-            *retention = policy;
-            Ok::<_, std::convert::Infallible>(timeline.expire(&policy, usize::MAX))
-        };
-        let published = &self.shared.published;
-        let Ok(expired) = self.shared.committer.change_timeline(published, change);
-        tracing::debug!(count = expired.len(), "versions expired by a change of policy");
-        expired.len()
-    }
-
     /// A new store that begins with the newest version of this one. O(1): memory is shared, and
     /// each goes its own way from there. It has one version, which keeps its number.
     pub fn fork(&self) -> Self {
@@ -372,6 +366,7 @@ impl Store {
             if retries >= self.shared.options.retries_max {
                 return Err(error);
             }
+            self.shared.counters.retried();
             pause(retries);
             retries += 1;
         }

@@ -403,6 +403,7 @@ impl Transaction {
                 Ok(Committed { version, commit, applied_before: true, retries: self.retries })
             }
             Err(error) => {
+                self.shared.counters.refused(&error);
                 tracing::debug!(%error, "commit refused");
                 Err(error)
             }

@@ -4,7 +4,7 @@
 //! bytes that rows *need* are counted here by type, without allocating for flat columns; what
 //! they *keep alive* is counted by buffer, each once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -34,20 +34,38 @@ pub fn unique_buffer_bytes<'a>(chunks: impl IntoIterator<Item = &'a Chunk>) -> u
 pub(super) fn unique_in<'a>(columns: impl Iterator<Item = &'a ArrayRef>) -> u64 {
     let mut seen = BTreeSet::new();
     let mut bytes = 0;
-    let mut count = |buffer: &Buffer| {
-        if buffer.capacity() > 0 && seen.insert(buffer.data_ptr()) {
+    each_buffer(columns, |buffer| {
+        if seen.insert(buffer.data_ptr()) {
             bytes += buffer.capacity() as u64;
+        }
+    });
+    bytes
+}
+
+/// The distinct buffers that `batch` keeps alive: where each lies, and its whole capacity.
+pub(super) fn buffers(batch: &RecordBatch) -> impl Iterator<Item = (usize, u64)> + use<> {
+    let mut buffers = BTreeMap::new();
+    each_buffer(batch.columns().iter(), |buffer| {
+        buffers.insert(buffer.data_ptr().addr().get(), buffer.capacity() as u64);
+    });
+    buffers.into_iter()
+}
+
+/// Visits the buffers that hold something, one that is shared as often as it is.
+fn each_buffer<'a>(columns: impl Iterator<Item = &'a ArrayRef>, mut visit: impl FnMut(&Buffer)) {
+    let mut visit = |buffer: &Buffer| {
+        if buffer.capacity() > 0 {
+            visit(buffer);
         }
     };
     for column in columns {
         let mut left = vec![column.to_data()];
         while let Some(data) = left.pop() {
-            data.buffers().iter().for_each(&mut count);
-            data.nulls().into_iter().for_each(|nulls| count(nulls.buffer()));
+            data.buffers().iter().for_each(&mut visit);
+            data.nulls().into_iter().for_each(|nulls| visit(nulls.buffer()));
             left.extend_from_slice(data.child_data());
         }
     }
-    bytes
 }
 
 /// The capacities of all buffers of `batch`; one that several columns share counts for each.

@@ -1,10 +1,13 @@
 //! Expiry, tags and time travel, beside a timeline that forgets nothing and is searched from end
 //! to end.
 
+mod holdings;
 mod model;
 mod ordinals;
+mod retention;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use super::*;
 use crate::catalog::Catalog;
@@ -57,7 +60,13 @@ fn timeline(newest: u64) -> Timeline {
 }
 
 fn keep(versions_max: usize) -> Retention {
-    Retention { versions_max, ..Retention::default() }
+    Retention { versions_max, versions_min: 1, age_max: None, ..Retention::default() }
+}
+
+/// Drops all that goes by a policy without a bound on age.
+fn expire(timeline: &mut Timeline, policy: &Retention) -> Vec<Arc<Version>> {
+    assert_eq!(policy.age_max, None);
+    timeline.expire(policy, Timestamp(i64::MAX), usize::MAX)
 }
 
 fn numbers(timeline: &Timeline) -> Vec<u64> {
@@ -68,7 +77,7 @@ fn numbers(timeline: &Timeline) -> Vec<u64> {
 fn what_cannot_be_reached_says_why() {
     let mut timeline = timeline(9);
     timeline.tag("kept", VersionId(2)).unwrap();
-    timeline.expire(&keep(4), usize::MAX);
+    expire(&mut timeline, &keep(4));
     assert_eq!(numbers(&timeline), [2, 6, 7, 8, 9]);
     let now = Timestamp(95);
     let told = |at: At| timeline.at(&at, now).unwrap_err().to_string();
@@ -140,7 +149,7 @@ fn what_is_no_name_is_no_tag() {
     let error = timeline.tag("b", VersionId(2)).unwrap_err();
     let (asked, newest) = (VersionId(2), VersionId(1));
     assert_eq!(error, TagError::Travel(TravelError::NoVersion { asked, newest }));
-    timeline.expire(&keep(1), usize::MAX);
+    expire(&mut timeline, &keep(1));
     assert_eq!(timeline.tags().count(), 1);
     assert_eq!(numbers(&timeline), [0, 1]);
 }
@@ -151,7 +160,7 @@ fn a_version_below_the_window_lasts_as_long_as_its_last_tag() {
     for (tag, version) in [("a", 2), ("b", 2), ("c", 4), ("d", 9)] {
         timeline.tag(tag, VersionId(version)).unwrap();
     }
-    let expired = timeline.expire(&keep(2), usize::MAX);
+    let expired = expire(&mut timeline, &keep(2));
     let expired: Vec<u64> = expired.iter().map(|version| version.id().0).collect();
     assert_eq!(expired, [0, 1, 3, 5, 6, 7]);
     assert_eq!(numbers(&timeline), [2, 4, 8, 9]);
@@ -171,25 +180,6 @@ fn a_version_below_the_window_lasts_as_long_as_its_last_tag() {
 }
 
 #[test]
-fn expiry_is_worth_its_while_a_few_versions_late_and_bytes_at_once() {
-    let due = |policy: Retention, versions: u64| policy.is_due(&timeline(versions - 1));
-    for (versions_max, slack) in [(0, 0), (1, 0), (15, 0), (16, 1), (100, 6), (2_000, 64)] {
-        let max = versions_max.max(1) as u64;
-        assert!(!due(keep(versions_max), max + slack), "{versions_max}");
-        assert!(due(keep(versions_max), max + slack + 1), "{versions_max}");
-    }
-    let records = |records_max| Retention { records_max, ..Retention::default() };
-    // Version 0 has no record.
-    assert!(!due(records(32), 1 + 34) && due(records(32), 1 + 35));
-    let mut timeline = timeline(1);
-    let policy = Retention { historical_bytes_max: 10, ..Retention::default() };
-    timeline.push(version(2, 20, 10));
-    assert!(!policy.is_due(&timeline));
-    timeline.push(version(3, 30, 1));
-    assert!(policy.is_due(&timeline));
-}
-
-#[test]
 fn bytes_of_the_past_are_counted_once_for_each_chunk() {
     let held = |version: &Version| -> BTreeMap<(TableId, u64), u64> {
         let tables = version.catalog().tables();
@@ -206,6 +196,7 @@ fn bytes_of_the_past_are_counted_once_for_each_chunk() {
         let mut story = Story::new();
         let bound = dice.pick(&[u64::MAX, 300, 60]);
         story.retention.historical_bytes_max = bound;
+        story.retention.versions_min = 1;
         story.retention.versions_max = dice.pick(&[3, 12, 100]);
         for _ in 0..30 {
             let mut tx = story.begin();
@@ -250,7 +241,7 @@ fn what_a_transaction_took_away_of_its_own_is_no_past() {
     // A rename takes nothing away, whatever else there is in the commit.
     story.all(&[Wish::rename("a", "c"), Wish::append("c", &["k"], &[5])]);
     assert_eq!(story.timeline.historical_bytes(), bytes);
-    story.timeline.expire(&keep(1), usize::MAX);
+    expire(&mut story.timeline, &keep(1));
     assert_eq!(story.timeline.historical_bytes(), 0);
 }
 
@@ -293,7 +284,7 @@ fn the_last_number_is_a_number_like_any_other() {
     assert_eq!(timeline.at_version(VersionId(u64::MAX)).unwrap().id(), last.id());
     assert_eq!(timeline.record(VersionId(u64::MAX)), last.commit());
     timeline.tag("t", VersionId(u64::MAX - 2)).unwrap();
-    timeline.expire(&keep(1), usize::MAX);
+    expire(timeline, &keep(1));
     assert_eq!(numbers(timeline), [u64::MAX - 2, u64::MAX]);
     assert_eq!(timeline.at_ordinal(&now, 0).unwrap().0.id(), VersionId(u64::MAX - 2));
     let asked = Timestamp(15);

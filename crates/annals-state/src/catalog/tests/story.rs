@@ -164,7 +164,7 @@ impl Story {
         let next = Arc::new(Version::committed(Arc::new(commit), catalog, oldest));
         check_invariants(next.catalog());
         self.timeline.push(Arc::clone(&next));
-        self.timeline.expire(&self.retention, usize::MAX);
+        self.timeline.expire(&self.retention, next.timestamp(), usize::MAX);
         self.versions.push(Arc::clone(&next));
         Ok(next)
     }

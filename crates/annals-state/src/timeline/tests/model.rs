@@ -1,6 +1,7 @@
 //! Random pushes, expiries, tags and lookups beside a list of all versions that there ever were.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::*;
 use crate::catalog::tests::kit::Dice;
@@ -39,14 +40,19 @@ impl Model {
     }
 
     /// The least that has to go for the policy to be kept, as far as it may go at once.
-    fn expire(&mut self, policy: &Retention, at_most: usize) -> Vec<VersionId> {
+    fn expire(&mut self, policy: &Retention, now: Timestamp, at_most: usize) -> Vec<VersionId> {
         let expired = |model: &Self, to: usize| -> Vec<usize> {
             (model.window..to).filter(|at| !model.is_tagged(*at)).collect()
         };
         let fits = |to: usize| {
             let count = self.all.len() - to;
+            let young = self.all.get(to + 1).is_none_or(|successor| {
+                let age = now.0.saturating_sub(successor.timestamp().0).max(0);
+                policy.age_max.is_none_or(|max| Duration::from_micros(age as u64) < max)
+            });
+            let fits = self.bytes(to) <= policy.historical_bytes_max && young;
             count == 1
-                || (count <= policy.versions_max && self.bytes(to) <= policy.historical_bytes_max)
+                || (count <= policy.versions_max && (fits || count <= policy.versions_min))
                 || expired(self, to).len() == at_most
         };
         let to = (self.window..self.all.len()).find(|to| fits(*to)).unwrap();
@@ -54,7 +60,7 @@ impl Model {
         let tagged = (self.window..to).filter(|at| self.is_tagged(*at)).collect::<Vec<_>>();
         self.kept.extend(tagged);
         self.window = to;
-        self.records = self.records.min(policy.records_max);
+        self.records -= self.records.saturating_sub(policy.records_max).min(at_most);
         gone.into_iter().map(|at| self.number(at)).collect()
     }
 
@@ -95,6 +101,8 @@ impl Model {
         assert_eq!(timeline.oldest_reachable(), self.number(reachable[0]));
         assert!(Arc::ptr_eq(timeline.newest(), &self.all[self.newest()]));
         assert_eq!(timeline.historical_bytes(), self.bytes(self.window));
+        let successor = self.all.get(self.window + 1).map(|version| version.timestamp());
+        assert_eq!(timeline.first_superseded, successor);
         let tags: Vec<_> = timeline.tags().map(|(tag, of)| (tag.to_string(), of)).collect();
         let expected: Vec<_> =
             self.tags.iter().map(|(tag, at)| (tag.clone(), self.number(*at))).collect();
@@ -192,6 +200,8 @@ fn a_timeline_equals_a_list_of_all_versions() {
             versions_max: dice.pick(&[0, 1, 3, 8, 30, 1_000]),
             historical_bytes_max: dice.pick(&[0, 5, 40, u64::MAX]),
             records_max: dice.pick(&[0, 1, 10, 1_000]),
+            versions_min: dice.pick(&[0, 1, 2, 5]),
+            age_max: dice.pick(&[None, Some(0), Some(9), Some(60)]).map(Duration::from_micros),
         };
         for _ in 0..40 {
             let tag = dice.pick(&["a", "b", "c", "d"]);
@@ -209,9 +219,14 @@ fn a_timeline_equals_a_list_of_all_versions() {
                 }
                 5..=6 => {
                     let at_most = dice.pick(&[0, 1, 2, 16, usize::MAX]);
-                    let gone = timeline.expire(&policy, at_most);
+                    let now = Timestamp(timestamp + dice.pick(&[0, -5, 20, 1_000]));
+                    let met = policy.is_met(&timeline, now);
+                    let (first, records) = (timeline.first(), timeline.records.len());
+                    let gone = timeline.expire(&policy, now, at_most);
+                    let same = (first, records) == (timeline.first(), timeline.records.len());
+                    assert!(if at_most > 0 { met == same } else { same });
                     let gone: Vec<VersionId> = gone.iter().map(|version| version.id()).collect();
-                    assert_eq!(gone, model.expire(&policy, at_most));
+                    assert_eq!(gone, model.expire(&policy, now, at_most));
                     expired += gone.len();
                 }
                 7..=8 => {

@@ -1,0 +1,85 @@
+//! Pins of versions that have expired, which somebody else than the timeline keeps.
+
+use annals_state::save_mode::SaveMode;
+use annals_state::timeline::Retention;
+use arrow_array::record_batch;
+
+use super::*;
+
+/// A store that overwrites a table by `rows` rows of 8 bytes for each version.
+fn overwritten(store: &Store, rows: usize) {
+    let mut batch = record_batch!(("n", Int64, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])).unwrap();
+    batch = batch.slice(0, rows);
+    store.write(batch).mode(SaveMode::Overwrite).save_as_table("t").unwrap();
+}
+
+fn keep(versions_max: usize) -> Retention {
+    Retention { versions_max, ..Retention::UNBOUNDED }
+}
+
+/// Version, holders, whether it is retained, bytes.
+fn told(pins: &Pins) -> Vec<(u64, usize, bool, u64)> {
+    pins.iter().map(|pin| (pin.version.0, pin.holders, pin.retained, pin.bytes)).collect()
+}
+
+#[test]
+fn an_expired_version_that_is_held_holds_what_no_version_has_that_can_be_reached() {
+    let store = Store::builder().retention(Retention::UNBOUNDED).build();
+    for rows in 1..=5 {
+        overwritten(&store, rows);
+    }
+    let third = store.pin_at(3, "report").unwrap();
+    let [second, fourth] = [2, 4].map(|version| store.at(version).unwrap());
+    // What a reclaim list would have: a reference of its own, and one that it hands out.
+    let list: Vec<Arc<Version>> =
+        [2, 3, 4].map(|version| Arc::clone(store.at(version).unwrap().value())).into();
+    store.tag("kept", 2).unwrap();
+    store.expire(&keep(1));
+    // Version 2 is tagged, so it is retained.
+    let expired = [Arc::clone(&list[1]), Arc::clone(&list[2])];
+    let head = store.shared().published.head();
+    let labels = store.shared().pinned.by_version();
+    let pins = Pins::of(&head.timeline, &expired, labels);
+    // The list's own reference to version 2 is not known to be the store's.
+    assert_eq!(told(&pins), [(2, 2, true, 0), (3, 1, false, 24), (4, 1, false, 32)]);
+    assert_eq!(&*pins[1].labels[0].label, "report");
+    let since = pins[1].superseded.map(|at| at.0);
+    assert_eq!(since, Some(fourth.timestamp().0));
+    drop((second, third));
+    let pins = Pins::of(&head.timeline, &expired, BTreeMap::new());
+    assert_eq!(told(&pins), [(2, 1, true, 0), (4, 1, false, 32)]);
+}
+
+#[test]
+fn bytes_that_a_tagged_or_a_restored_version_has_are_not_held_by_pins() {
+    let store = Store::builder().retention(Retention::UNBOUNDED).build();
+    overwritten(&store, 1);
+    overwritten(&store, 2);
+    overwritten(&store, 3);
+    store.restore_table("t", 1).unwrap();
+    store.tag("kept", 3).unwrap();
+    let held = [1, 2, 3].map(|version| store.at(version).unwrap());
+    let list = [&held[0], &held[1]].map(|held| Arc::clone(held.value()));
+    let expired = list.clone();
+    store.expire(&keep(1));
+    let head = store.shared().published.head();
+    let pins = Pins::of(&head.timeline, &expired, BTreeMap::new());
+    assert_eq!(told(&pins), [(1, 1, false, 0), (2, 1, false, 16), (3, 1, true, 0)]);
+}
+
+#[test]
+fn rows_that_only_a_tagged_version_has_beside_a_pinned_one_are_not_held_by_the_pin() {
+    let store = Store::builder().retention(Retention::UNBOUNDED).build();
+    overwritten(&store, 10);
+    let one = record_batch!(("n", Int64, [1])).unwrap();
+    store.write(one).save_as_table("u").unwrap();
+    store.drop_table("t").unwrap();
+    store.tag("kept", 1).unwrap();
+    let held = store.at(2).unwrap();
+    let list = [Arc::clone(held.value())];
+    let expired = list.clone();
+    store.expire(&keep(1));
+    let head = store.shared().published.head();
+    let pins = Pins::of(&head.timeline, &expired, BTreeMap::new());
+    assert_eq!(told(&pins), [(2, 1, false, 0)]);
+}
