@@ -2,3 +2,6 @@
 
 mod changes;
 mod conflicts;
+mod merge;
+mod merge_keys;
+mod merge_model;
