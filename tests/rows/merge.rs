@@ -421,6 +421,58 @@ fn bad_requests_say_what_is_wrong() {
 }
 
 #[test]
+fn columns_of_the_source_are_found_as_written_before_case_is_disregarded() {
+    let store = store_of_people();
+    let rows = record_batch!(("Id", Int64, [3]), ("id", Int64, [1]), ("new", Utf8, ["x"])).unwrap();
+    let done = store
+        .merge("t", rows.clone())
+        .on_columns([("id", "id")])
+        .when_matched_update([("name", source("NEW")), ("id", source("Id"))])
+        .execute();
+    assert_eq!(done.unwrap().updated, 1);
+    assert_eq!(sorted(&store), ["2, Bob", "3, Cyd", "3, x", "4, Dan"]);
+    let either = store.merge("t", rows).on_columns([("id", "ID")]).when_matched_delete().execute();
+    assert!(matches!(either, Err(WriteError::NoSourceColumn { .. })));
+}
+
+#[test]
+fn more_rows_than_are_decided_upon_at_once() {
+    let count = 70_000;
+    let batch = |ids: Vec<usize>, value: i64| {
+        let codes = ids.iter().map(|id| format!("code {id}"));
+        let codes: ArrayRef = Arc::new(StringArray::from_iter_values(codes));
+        let numbers: ArrayRef =
+            Arc::new(Int64Array::from_iter_values(ids.iter().map(|n| *n as i64)));
+        let values: ArrayRef = Arc::new(Int64Array::from(vec![value; ids.len()]));
+        let columns = [("code", codes, true), ("n", numbers, true), ("v", values, true)];
+        RecordBatch::try_from_iter_with_nullable(columns).unwrap()
+    };
+    for key in ["code", "n"] {
+        let store = Store::in_memory();
+        store.write(batch((0..count).collect(), 0)).save_as_table("t").unwrap();
+        let merge = |ids: Vec<usize>, value| {
+            let merge = store.merge("t", batch(ids, value)).on([key]);
+            merge.when_matched_update_all().when_not_matched_insert_all().execute()
+        };
+        let done = merge(vec![1, 69_999, 70_001, 65_536], 1).unwrap();
+        assert_eq!((done.updated, done.inserted), (3, 1));
+        let table = store.table("t").unwrap();
+        let ones = table.scan().filter(col("v").eq(1)).columns(["n"]).collect().unwrap();
+        assert_eq!(annals_tests::rows_in(&ones), ["1", "65536", "69999", "70001"]);
+
+        let done = merge((10..count + 70_000).collect(), 2).unwrap();
+        assert_eq!((done.updated, done.inserted), (count as u64 - 10 + 1, 69_999));
+        let (old, new) = (col("v").lt(2), col("v").eq(2));
+        let table = store.table("t").unwrap();
+        let counts = [old, new].map(|predicate| table.scan().filter(predicate).count().unwrap());
+        assert_eq!(counts, [10, 139_990]);
+        // The same row again, many pairs later.
+        let twice = merge((0..count).chain([5]).collect(), 3);
+        assert!(matches!(twice, Err(WriteError::ManySources { rows: 1, .. })));
+    }
+}
+
+#[test]
 fn what_an_insert_leaves_out_must_be_allowed_to_be_null() {
     use arrow_schema::{DataType, Field, Schema};
     let store = Store::in_memory();
@@ -436,7 +488,7 @@ fn what_an_insert_leaves_out_must_be_allowed_to_be_null() {
 }
 
 #[test]
-fn chunks_that_hold_no_key_of_the_source_are_not_asked_about() {
+fn chunks_that_hold_no_key_of_the_source_stay_as_they_are() {
     let size = ChunkSize { rows_min: 3, ..ChunkSize::default() };
     let store = StoreBuilder::new().chunk_size(size).build();
     for n in [0, 10, 20] {

@@ -227,8 +227,18 @@ fn a_merge_that_inserts_nothing_or_by_a_condition_knows_what_stands_in_its_way()
     let mut tx = store.begin();
     let merge = tx.merge("f", floats(&[f64::NAN])).on(["k0"]);
     merge.when_not_matched_insert_all().execute().unwrap();
-    store.write(floats(&[f64::NAN])).mode(SaveMode::Append).save_as_table("f").unwrap();
+    store.write(floats(&[5.0])).mode(SaveMode::Append).save_as_table("f").unwrap();
     assert!(tx.commit().unwrap_err().conflict().unwrap().is_retryable());
+
+    // What has a null for a key has no equal, now or later.
+    let null = keyed(vec![array(Int64Array::from(vec![None]))], 0);
+    store.write(keyed(vec![array(Int64Array::from(vec![1]))], 0)).save_as_table("n").unwrap();
+    let mut late = store.begin();
+    let merge = late.merge("n", &null).on(["k0"]);
+    assert_eq!(merge.when_not_matched_insert_all().execute().unwrap().inserted, 1);
+    store.write(&null).mode(SaveMode::Append).save_as_table("n").unwrap();
+    late.commit().unwrap();
+    assert_eq!(store.table("n").unwrap().row_count(), 3);
 }
 
 #[test]

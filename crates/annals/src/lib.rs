@@ -26,6 +26,7 @@
 //! | make a store | [`Store::in_memory`], [`StoreBuilder`] |
 //! | write rows | [`Store::write`], [`Writer`], [`SaveMode`] |
 //! | read | [`Store::snapshot`], [`Snapshot::table`], [`Table::scan`], [`Reader`] |
+//! | bring rows in by key | [`Store::merge`], [`Merge`], [`merge`] |
 //! | change several tables at once | [`Store::begin`], [`Store::transact`], [`Transaction`] |
 //! | travel in time | [`Store::at`], [`Store::tag`], [`Store::history`], [`Snapshot::diff`] |
 //! | undo | [`Store::restore_table`], [`Store::restore`], [`Store::fork`] |
@@ -38,6 +39,11 @@
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// The examples of the page on rows, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/rows.md")]
+struct RowsPage;
 
 mod cell;
 mod clock;
