@@ -30,7 +30,7 @@ fn main() -> ExitCode {
             );
         };
         let by_hand = || match key {
-            "id" => by_hand(&batches, &news, |batch, row| number(batch, row)),
+            "id" => by_hand(&batches, &news, number),
             _ => {
                 by_hand(&batches, &news, |batch, row| batch.column(1).as_string::<i32>().value(row))
             }
@@ -50,7 +50,27 @@ fn main() -> ExitCode {
             },
         );
     }
+    in_one_chunk(&mut bench, rows, few, chunk_rows);
     bench.finish()
+}
+
+/// Keys that are all in one chunk: the others must not cost anything.
+fn in_one_chunk(bench: &mut Bench, rows: usize, few: usize, chunk_rows: usize) {
+    let few = few.min(chunk_rows);
+    let news = table_rows((0..few).collect());
+    let (ordered, unordered) = (Store::in_memory(), store_of(rows, chunk_rows));
+    let write = ordered.write(table_rows((0..rows).collect()));
+    write.chunk_size(chunks_of(chunk_rows)).save_as_table("t").expect("the name is free");
+    let merge = |store: &Store| {
+        assert_eq!(merge(&store.fork(), &news, "id").updated, few as u64);
+    };
+    bench.compare(
+        &format!("merge of {few} rows into one chunk of {rows} rows, against into all chunks"),
+        Bound::AtMost(0.5),
+        101,
+        |operations| (0..operations).for_each(|_| merge(&ordered)),
+        |operations| (0..operations).for_each(|_| merge(&unordered)),
+    );
 }
 
 fn merge(store: &Store, news: &RecordBatch, key: &str) -> Changed {

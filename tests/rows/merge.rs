@@ -341,7 +341,7 @@ fn bad_requests_say_what_is_wrong() {
     );
     says(
         store.merge("t", rows()).on_columns([("id", "key")]).when_matched_delete().execute(),
-        "the source of the merge into default.t has no one column `key`; it has id, name",
+        "the source of the merge into default.t has no single column `key`; it has id, name",
     );
     says(
         merge("id").when_matched_update([("age", literal(1))]).execute(),
@@ -349,7 +349,7 @@ fn bad_requests_say_what_is_wrong() {
     );
     says(
         merge("id").when_matched_update([("name", source("age"))]).execute(),
-        "has no one column `age`",
+        "has no single column `age`",
     );
     says(
         merge("id").when_matched_update([("id", literal(1)), ("ID", literal(2))]).execute(),
@@ -372,6 +372,20 @@ fn bad_requests_say_what_is_wrong() {
             .when_not_matched_by_source_delete_if(Condition::source(col("id").eq(1)))
             .execute(),
         "has no values of the source",
+    );
+    says(
+        merge("id").when_not_matched_insert_all_if(Condition::target(col("id").eq(1))).execute(),
+        "has no row of the table yet",
+    );
+    says(merge("id").when_not_matched_insert::<&str>([]).execute(), "one column at least");
+    // Types are looked at even if no row is there to be changed.
+    says(
+        store
+            .merge("t", people([(77, "x")]))
+            .on(["id"])
+            .when_matched_update([("id", source("name"))])
+            .execute(),
+        "`id` is Int64 and comes as Utf8",
     );
     says(
         merge("id").when_matched_delete_if(Condition::source(col("age").eq(1))).execute(),

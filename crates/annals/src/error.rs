@@ -201,7 +201,7 @@ pub enum WriteError {
 
     /// A column of a merge's source does not exist, or several are called so.
     #[error(
-        "the source of the merge into {table} has no one column `{column}`; it has {available}"
+        "the source of the merge into {table} has no single column `{column}`; it has {available}"
     )]
     NoSourceColumn {
         /// The table.
