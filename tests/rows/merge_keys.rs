@@ -3,14 +3,18 @@
 use std::sync::Arc;
 
 use annals::merge::{Condition, literal, source};
-use annals::{ChunkSize, Isolation, SaveMode, Store, StoreBuilder, WriteError, col, record_batch};
+use annals::{
+    ChunkSize, Compaction, Isolation, SaveMode, Store, StoreBuilder, WriteError, col, record_batch,
+};
 use annals_tests::{at_once, numbers, numbers_of, people, rows_of};
 use arrow_array::types::Int32Type;
 use arrow_array::{
     ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray,
-    Float64Array, Int16Array, Int64Array, LargeStringArray, RecordBatch, StringArray,
+    Float64Array, Int16Array, Int64Array, LargeStringArray, RecordBatch, RunArray, StringArray,
     StringViewArray, TimestampMicrosecondArray, UInt8Array,
 };
+
+use super::changes::origins_of;
 
 /// A batch of nullable columns called `k0`, `k1` and so on, and one of numbers, `n`.
 fn keyed(keys: Vec<ArrayRef>, first: i64) -> RecordBatch {
@@ -51,7 +55,7 @@ fn keys_may_be_of_any_type_that_has_an_order() {
         ("int16", |p, _| array(Int16Array::from_iter_values(p.iter().map(|p| *p as i16 - 1)))),
         ("uint8", |p, _| array(UInt8Array::from_iter_values(p.iter().map(|p| *p as u8)))),
         ("float", |p, _| array(Float64Array::from_iter_values(p.iter().map(|p| *p as f64 - 1.5)))),
-        ("bool-ish", |p, t| array(StringViewArray::from_iter_values(p.iter().map(|p| t[*p])))),
+        ("view", |p, t| array(StringViewArray::from_iter_values(p.iter().map(|p| t[*p])))),
         ("text", |p, t| array(StringArray::from_iter_values(p.iter().map(|p| t[*p])))),
         ("binary", |p, t| array(BinaryArray::from_iter_values(p.iter().map(|p| t[*p])))),
         ("date", |p, _| array(Date32Array::from_iter_values(p.iter().map(|p| *p as i32 - 9)))),
@@ -66,7 +70,7 @@ fn keys_may_be_of_any_type_that_has_an_order() {
         ("dictionary", |p, t| {
             array(p.iter().map(|p| t[*p]).collect::<DictionaryArray<Int32Type>>())
         }),
-        ("null sometimes", |p, _| array(Int64Array::from_iter_values(p.iter().map(|p| *p as i64)))),
+        ("runs", |p, t| array(p.iter().map(|p| Some(t[*p])).collect::<RunArray<Int32Type>>())),
     ];
     for (name, make) in of {
         let table = keyed(vec![make(&[0, 1, 2], &texts)], 0);
@@ -77,14 +81,12 @@ fn keys_may_be_of_any_type_that_has_an_order() {
     let all = |places: &[usize]| of.iter().map(|(_, make)| make(places, &texts)).collect();
     assert_eq!(merged(&keyed(all(&[0, 1, 2]), 0), &keyed(all(&[2, 1, 3]), 10)), [0, 10, 11, 12]);
     // Rows that agree in all but one of them do not match.
-    let mixed = keyed(
-        of.iter()
-            .enumerate()
-            .map(|(at, (_, make))| make(if at == 4 { &[2, 1, 0] } else { &[2, 1, 3] }, &texts))
-            .collect(),
-        10,
-    );
-    assert_eq!(merged(&keyed(all(&[0, 1, 2]), 0), &mixed), [0, 10, 11, 12]);
+    for other in 0..of.len() {
+        let places = |at| if at == other { [2, 1, 3] } else { [2, 1, 0] };
+        let keys = of.iter().enumerate().map(|(at, (_, make))| make(&places(at), &texts));
+        let rows = keyed(keys.collect(), 10);
+        assert_eq!(merged(&keyed(all(&[0, 1, 2]), 0), &rows), [0, 10, 11, 12], "{other}");
+    }
 }
 
 #[test]
@@ -245,6 +247,26 @@ fn a_merge_that_inserts_nothing_or_by_a_condition_knows_what_stands_in_its_way()
     store.write(&null).mode(SaveMode::Append).save_as_table("n").unwrap();
     late.commit().unwrap();
     assert_eq!(store.table("n").unwrap().row_count(), 3);
+}
+
+#[test]
+fn a_merge_finds_its_rows_again_after_a_compaction() {
+    let store = store_of_chunks();
+    let before = origins_of(&store);
+    let mut tx = store.begin();
+    let merge = tx.merge("t", numbers([1, 12, 22, 40])).on(["n"]);
+    let delete = merge.when_matched_delete_if(Condition::source(col("n").eq(12)));
+    delete.when_matched_update_all().when_not_matched_insert_all().execute().unwrap();
+    let size = ChunkSize { rows_min: 1_000, ..ChunkSize::default() };
+    store.compact_with("t", Compaction::new().chunk_size(size)).unwrap();
+    tx.commit().unwrap();
+    assert_eq!(numbers_of(&store.table("t").unwrap()), [0, 2, 10, 11, 20, 21, 1, 22, 40]);
+    let mut ids: Vec<u64> = origins_of(&store).into_iter().map(|(id, ..)| id).collect();
+    ids.sort_unstable();
+    let mut expected: Vec<u64> = before.into_iter().map(|(id, ..)| id).collect();
+    expected.retain(|id| *id != 5);
+    expected.push(9);
+    assert_eq!(ids, expected);
 }
 
 #[test]
