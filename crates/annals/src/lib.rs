@@ -26,6 +26,7 @@
 //! | make a store | [`Store::in_memory`], [`StoreBuilder`] |
 //! | write rows | [`Store::write`], [`Writer`], [`SaveMode`] |
 //! | read | [`Store::snapshot`], [`Snapshot::table`], [`Table::scan`], [`Reader`] |
+//! | bring rows in by key | [`Store::merge`], [`Merge`], [`merge`] |
 //! | change several tables at once | [`Store::begin`], [`Store::transact`], [`Transaction`] |
 //! | travel in time | [`Store::at`], [`Store::tag`], [`Store::history`], [`Snapshot::diff`] |
 //! | find out what happened, and what would | [`Store::bisect`], [`Store::watch`], [`Snapshot::with`] |
@@ -51,6 +52,10 @@ pub mod bisect;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/retention.md")]
 struct RetentionGuide;
+/// The examples of the page on rows, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/rows.md")]
+struct RowsPage;
 
 mod cell;
 mod clock;
@@ -65,6 +70,7 @@ mod history;
 mod hold;
 mod identity;
 mod memory;
+pub mod merge;
 mod metrics;
 mod options;
 mod pattern;
@@ -110,6 +116,7 @@ pub use expiry::Expiry;
 pub use expression::{Assignment, Filter, set, set_with};
 pub use history::History;
 pub use memory::{MemoryReport, VersionMemory};
+pub use merge::Merge;
 pub use metrics::{OldestPin, StoreMetrics};
 pub use options::StoreBuilder;
 pub use pins::{Pin, PinLabel, PinnedSnapshot, Pins};

@@ -90,6 +90,11 @@ pub struct Committed {
 }
 
 impl Committed {
+    /// What is not committed yet: the version that it was decided on.
+    pub(crate) fn none(version: VersionId) -> Self {
+        Self { version, commit: None, applied_before: false, retries: 0 }
+    }
+
     /// What an idempotent write finds that was applied before.
     pub(crate) fn before(version: VersionId, commit: Option<Arc<Commit>>) -> Self {
         Self { version, commit, applied_before: true, retries: 0 }
