@@ -14,6 +14,7 @@
 //! | what does a change do to a catalog | [`apply`], [`write_set`] |
 //! | may it stand on top of what others committed | [`conflict`] |
 //! | which versions can be reached, which expire | [`timeline`] |
+//! | what does an expired version alone hold | [`expired`] |
 //! | what differs between two versions | [`diff`] |
 //! | which rows match, which chunks can be skipped | [`predicate`], [`pruning`] |
 //! | what is a persistent sequence that grows by one | [`run`] |
@@ -30,6 +31,7 @@ pub mod commit;
 pub mod conflict;
 pub mod diff;
 pub mod error;
+pub mod expired;
 pub mod name;
 pub mod predicate;
 pub mod pruning;

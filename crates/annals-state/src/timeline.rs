@@ -15,6 +15,7 @@ use im::OrdMap;
 
 use crate::commit::Commit;
 use crate::diff::{TableChange, TableDiff, VersionDiff};
+use crate::expired::{Expired, entries_removed};
 use crate::name::shorten;
 use crate::run::Run;
 use crate::table::{TableId, TableVersion};
@@ -44,6 +45,8 @@ struct Slot {
     /// Logical bytes of chunks that the version before had and it has not: kept here so that expiry need not
     /// look into versions that nobody has touched for long.
     bytes_removed: u64,
+    /// How many entries at most the version before had and it has not, likewise.
+    entries_removed: u64,
 }
 
 /// Commit records, dense, as a value.
@@ -246,7 +249,7 @@ impl Timeline {
     pub fn starting_at(version: Arc<Version>) -> Self {
         let mut window = Run::new();
         let first = version.id();
-        window.push_back(Slot { version, bytes_removed: 0 });
+        window.push_back(Slot { version, bytes_removed: 0, entries_removed: 0 });
         Self {
             first,
             window,
@@ -437,18 +440,19 @@ impl Timeline {
 
     /// Adds the version that the newest one led to.
     pub fn push(&mut self, version: Arc<Version>) {
-        let mut bytes_removed = 0;
+        let (mut bytes_removed, mut entries_removed) = (0, 0);
         if let Some(commit) = version.commit() {
             bytes_removed = superseded_bytes(self.newest(), &version);
+            entries_removed = self::entries_removed(commit);
             self.records.push_back(Arc::clone(commit));
         }
         self.historical_bytes += bytes_removed;
-        self.window.push_back(Slot { version, bytes_removed });
+        self.window.push_back(Slot { version, bytes_removed, entries_removed });
     }
 
     /// Drops what `policy` does not keep, oldest first, at most `versions_at_most` of them, and
     /// returns it: freeing it can be long work, for the caller to do where it disturbs nobody.
-    pub fn expire(&mut self, policy: &Retention, versions_at_most: usize) -> Vec<Arc<Version>> {
+    pub fn expire(&mut self, policy: &Retention, versions_at_most: usize) -> Vec<Expired> {
         let (mut gone, mut expiring) = (0, 0);
         while let Some(successor) = self.window.get(gone + 1) {
             let too_many = self.window.len() - gone > policy.versions_max.max(1);
@@ -463,11 +467,15 @@ impl Timeline {
         }
         self.first = VersionId(self.first.0 + gone as u64);
         let mut expired = Vec::with_capacity(expiring);
-        for Slot { version, .. } in self.window.take_front(gone) {
+        let mut going = self.window.take_front(gone).into_iter().peekable();
+        while let Some(Slot { version, .. }) = going.next() {
             if self.tagged.contains_key(&version.id()) {
                 self.kept.insert(version.id(), version);
             } else {
-                expired.push(version);
+                let successor = going.peek().or_else(|| self.window.front());
+                let successor = successor.expect("the newest version never expires");
+                let (bytes, entries) = (successor.bytes_removed, successor.entries_removed);
+                expired.push(Expired { version, bytes, entries });
             }
         }
         let records = self.records.len();
@@ -505,21 +513,20 @@ impl Timeline {
     }
 
     /// Removes a tag and returns the version that it named. A version below the window that no
-    /// other tag names can no longer be reached.
+    /// other tag names can no longer be reached; it is returned too.
     ///
     /// # Errors
     ///
     /// [`TagError::NoTag`].
-    pub fn untag(&mut self, tag: &str) -> Result<VersionId, TagError> {
+    pub fn untag(&mut self, tag: &str) -> Result<(VersionId, Option<Expired>), TagError> {
         let version = self.tags.remove(tag).ok_or_else(|| TagError::NoTag { tag: tag.into() })?;
         let others = self.tagged.get(&version).map_or(0, |tags| tags - 1);
         if others == 0 {
             self.tagged.remove(&version);
-            self.kept.remove(&version);
-        } else {
-            self.tagged.insert(version, others);
+            return Ok((version, self.kept.remove(&version).map(Expired::unknown)));
         }
-        Ok(version)
+        self.tagged.insert(version, others);
+        Ok((version, None))
     }
 }
 

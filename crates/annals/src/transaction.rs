@@ -28,9 +28,10 @@ use crate::writer::{Target, Writer};
 #[must_use = "a transaction does nothing until it is committed"]
 pub struct Transaction {
     shared: Arc<Shared>,
-    base: Arc<Version>,
     draft: Draft,
     reads: Arc<ReadLog>,
+    /// Let go of after what shares its tables.
+    base: Arc<Version>,
     isolation: Isolation,
     info: CommitInfo,
     assertions: Vec<Assertion>,
@@ -45,6 +46,8 @@ pub(crate) struct Draft {
     pub(crate) catalog: Catalog,
     pub(crate) writes: WriteSet,
     pub(crate) operations: Run<Arc<Operation>>,
+    /// Versions that tables were taken from to be restored. Let go of last.
+    pub(crate) sources: Run<Arc<Version>>,
 }
 
 /// A state of a transaction's changes to go back to. Costs O(1).
@@ -124,6 +127,7 @@ impl Transaction {
             catalog: base.catalog().clone(),
             writes: WriteSet::default(),
             operations: Run::new(),
+            sources: Run::new(),
         };
         let isolation = shared.options.isolation;
         let reads = Arc::new(ReadLog::new(Arc::clone(&base)));
