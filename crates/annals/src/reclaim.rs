@@ -115,6 +115,7 @@ impl Reclaim {
         if !self.is_crowded(line) {
             return false;
         }
+        line.look();
         let Some(work) = line.next(may_open) else { return false };
         drop(lines);
         let done = work.run();

@@ -201,10 +201,8 @@ impl Line {
                 break;
             }
         }
-        if versions.is_empty() {
-            return None;
-        }
-        Some(Work::Free(versions, bytes))
+        // With nothing to free there may be more to look at, once others have had the lock.
+        (!versions.is_empty() || !self.fresh.is_empty()).then_some(Work::Free(versions, bytes))
     }
 
     /// What a version and an older one share that is still held goes with that one: it may be much

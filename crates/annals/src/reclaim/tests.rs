@@ -55,7 +55,7 @@ fn all_held_versions_are_looked_at_again() {
     while line.look() {}
     work_off(&mut line);
     assert!(line.held_versions().iter().map(|version| version.id().0).eq((0..1_000).step_by(2)));
-    assert_eq!(line.awaiting().bytes, 1_000);
+    assert_eq!(line.awaiting().versions, 500);
 }
 
 #[test]
