@@ -22,7 +22,7 @@ const TOP: [&str; 11] = [
 ];
 
 /// Files that cannot do without unsafe code. Each says why in its header.
-const UNSAFE: [&str; 1] = ["tests/reclaim/counting.rs"];
+const UNSAFE: [&str; 2] = ["crates/annals/src/cell/epoch.rs", "tests/reclaim/counting.rs"];
 
 const CODE_LINES_MAX: usize = 700;
 

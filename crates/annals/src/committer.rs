@@ -183,7 +183,7 @@ impl Committer {
     }
 
     /// Gives away all that there is, as the last handle of the store goes.
-    pub(crate) fn close(&mut self, published: &Published) {
+    pub(crate) fn close(&mut self, published: &mut Published) {
         let version = published.version();
         if version.catalog().table_count() == 0 && published.head().timeline.len() == 1 {
             return;
@@ -192,7 +192,7 @@ impl Committer {
         let retention = section.tip.retention;
         let nothing = Arc::new(Head::new(Timeline::starting_at(version), retention));
         section.tip = Arc::clone(&nothing);
-        self.reclaim.close(published.publish(nothing));
+        self.reclaim.close(published.close(nothing));
     }
 
     /// No user code runs inside, and the tip is replaced as a whole: a panic leaves it intact.

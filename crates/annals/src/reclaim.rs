@@ -82,13 +82,13 @@ impl Reclaim {
     /// the commit section.
     pub(crate) fn retire(
         &self,
-        superseded: Arc<Head>,
+        superseded: Option<Arc<Head>>,
         expired: Vec<Expired>,
         first: Option<Arc<Version>>,
     ) {
         // Nobody can find it any more. If nobody else has it, freeing it frees the few nodes that
         // are its own, and no version: those are in the present timeline, or in `expired`.
-        let held = (Arc::strong_count(&superseded) > 1).then_some(superseded);
+        let held = superseded.filter(|head| Arc::strong_count(head) > 1);
         if expired.is_empty() && held.is_none() {
             return;
         }

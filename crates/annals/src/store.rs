@@ -51,7 +51,7 @@ pub struct Origin {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        self.committer.close(&self.published);
+        self.committer.close(&mut self.published);
     }
 }
 

@@ -138,6 +138,9 @@ impl Pool {
             // Whoever called has set it already; a wake-up without a call has not.
             lines.thread = Thread::Awake;
             pause = if idle { PAUSE_MIN } else { (pause * 2).min(PAUSE_MAX) };
+            drop(lines);
+            crate::cell::collect();
+            lines = self.lock();
             for id in lines.ids() {
                 while lines.known_line(id).is_some_and(Line::look) {
                     // Committers must not wait for more than a part of it.
