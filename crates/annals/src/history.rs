@@ -14,7 +14,7 @@ use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 /// The zone of timestamps, as an offset: Arrow prints that without a database of zones.
-const UTC: &str = "+00:00";
+pub(crate) const UTC: &str = "+00:00";
 
 /// The records of commits, newest first: of the whole store, a database, or a table.
 ///

@@ -28,6 +28,7 @@
 //! | read | [`Store::snapshot`], [`Snapshot::table`], [`Table::scan`], [`Reader`] |
 //! | change several tables at once | [`Store::begin`], [`Store::transact`], [`Transaction`] |
 //! | travel in time | [`Store::at`], [`Store::tag`], [`Store::history`], [`Snapshot::diff`] |
+//! | know which rows differ, who changed them, and what they were | [`Snapshot::row_diff`], [`Store::changes`], [`Store::blame`], [`Store::row_history`] |
 //! | undo | [`Store::restore_table`], [`Store::restore`], [`Store::fork`] |
 //! | know what a failure means | [`error`] |
 //!
@@ -39,6 +40,12 @@
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
+/// The examples of the document on the history of rows, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/row-history.md")]
+struct RowHistoryDocument;
+
+mod blame;
 mod cell;
 mod clock;
 mod committer;
@@ -47,17 +54,21 @@ mod cutter;
 mod definition;
 pub mod error;
 mod expression;
+mod feed;
 mod history;
 mod options;
 mod pattern;
 mod published;
 mod reader;
 mod row_change;
+mod row_diff;
+mod row_history;
 mod save;
 mod scan;
 mod selection;
 mod snapshot;
 mod source;
+mod steps;
 mod store;
 mod transaction;
 mod writer;
@@ -66,27 +77,32 @@ pub use annals_state::catalog::Database;
 pub use annals_state::commit::{
     Commit, CommitInfo, Isolation, Metrics, Operation, OperationKind, SourceLocation, Target,
 };
+pub use annals_state::diff::rows::{RowCounts, RowsWithOrigins, UpdatedRows};
 pub use annals_state::diff::{ColumnChange, DatabaseChange, TableChange, TableDiff, VersionDiff};
 pub use annals_state::name::{DatabaseName, TableName, ToDatabaseName, ToTableName};
 pub use annals_state::predicate::{Literal, Predicate, col};
 pub use annals_state::save_mode::SaveMode;
 pub use annals_state::schema::{CastPolicy, Matching, Missing, Nullability};
-pub use annals_state::table::{TableId, TableKind};
+pub use annals_state::table::{Origin as RowOrigin, TableId, TableKind};
 pub use annals_state::timeline::{At, Retention};
 pub use annals_state::write_set::{PropertyPatch, SchemaChange};
 pub use annals_state::{Timestamp, Version, VersionId};
 /// Makes a small batch from literals; of `arrow-array`.
 pub use arrow_array::record_batch;
 
+pub use blame::{Blame, BlamedCommit, BlamedRow};
 pub use compact::{Compacted, Compaction};
 pub use cutter::ChunkSize;
 pub use definition::{NewDatabase, NewTable, NewView};
 pub use error::{CommitError, Conflict, ReadError, Remedy, TagError, TravelError, WriteError};
 pub use expression::{Assignment, Filter, set, set_with};
+pub use feed::Changes;
 pub use history::History;
 pub use options::StoreBuilder;
 pub use reader::Reader;
 pub use row_change::Changed;
+pub use row_diff::{RowComparison, RowDiff};
+pub use row_history::{RowHistory, RowState, RowStep};
 pub use save::{SaveOutcome, Saved};
 pub use scan::{Batches, Scan};
 pub use snapshot::{ColumnSummary, Snapshot, Table};
