@@ -64,7 +64,7 @@ impl Store {
     /// * A commit is one step, whatever it did on the way: a row that it updated twice appears
     ///   as one update, one that it inserted and deleted does not appear.
     /// * The table is the one that has the name in `to`, under whatever name it was before; if
-    ///   none has, the one that left the name last.
+    ///   none has, the one that left the name last, or that has it now.
     /// * Rows have the columns that the table has in `to`, or had last, matched by id; all of them
     ///   may be null. A column that was dropped before is not shown; one that a row had not yet,
     ///   or that only bears the name of another, is null.
@@ -113,7 +113,9 @@ impl Store {
             let source = source.expect("a table that is there is found");
             ReadError::Catalog { version: last.id(), source }
         };
-        let subject = Subject::find(&last, &name).ok_or_else(none)?;
+        // A name that the table got only later is good too.
+        let subject = Subject::find(&last, &name).or_else(|| Subject::find(&head.version, &name));
+        let subject = subject.ok_or_else(none)?;
         let steps = subject.steps(&head.timeline, first, last.id());
         let mut steps: VecDeque<Step> = steps.collect::<Result<_, _>>()?;
         let newest = subject.state_in(&last).or_else(|| {
