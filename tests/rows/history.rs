@@ -187,12 +187,15 @@ fn check_changes(model: &Model, a: usize, b: usize) {
     }
     assert_eq!(sorted(told.clone()), sorted(expected));
 
-    // Applied to the rows of a, the changes give those of b; unless a column of the last state
-    // went and came back in between, so that rows were told without it.
+    // Applied to the rows of a, the changes give those of b; unless a column of the last state came
+    // back in between, by a restore: then rows have values again that no commit gave them.
     let steady = columns.iter().all(|(number, _)| {
-        let there = model.states[a..=b].iter().flatten();
-        let there = there.map(|state| state.columns.iter().any(|(other, _)| other == number));
-        there.collect::<Vec<_>>().is_sorted()
+        let there = |states: &[Option<State>]| -> Vec<bool> {
+            let has = |state: &State| state.columns.iter().any(|(other, _)| other == number);
+            states.iter().flatten().map(has).collect()
+        };
+        let (earlier, now) = (there(&model.states[..a]), there(&model.states[a..=b]));
+        now.is_sorted() && (now.first() != Some(&false) || !earlier.contains(&true))
     });
     if steady {
         let all = |state: &Option<State>| -> Vec<String> {
