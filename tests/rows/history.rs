@@ -130,7 +130,9 @@ fn check_diff(model: &Model, a: usize, b: usize) {
     assert_eq!((of("delete"), of("insert")), (gone, come));
     assert_eq!(diff.counts().updated, (updated.len() + paired) as u64);
     for updated in diff.updated().map(Result::unwrap) {
-        let keys = |rows: &RowsWithOrigins| rows_in(&[rows.rows.clone()]).iter().map(key).collect();
+        let keys = |rows: &RowsWithOrigins| {
+            rows_in(std::slice::from_ref(&rows.rows)).iter().map(key).collect()
+        };
         let (was, is): (Vec<String>, Vec<String>) = (keys(&updated.before), keys(&updated.after));
         for (at, (one, other)) in
             updated.before.origins.iter().zip(&updated.after.origins).enumerate()
@@ -271,7 +273,8 @@ fn check_row(model: &Model, id: u64) {
                 RowState::Updated(_) => "updated",
                 _ => "deleted",
             };
-            let values = step.state.values().map(|values| rows_in(&[values.clone()]).remove(0));
+            let values =
+                step.state.values().map(|values| rows_in(std::slice::from_ref(values)).remove(0));
             (step.version.0, kind, values.unwrap_or_default())
         })
         .collect();
