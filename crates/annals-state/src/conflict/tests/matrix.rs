@@ -282,7 +282,7 @@ fn a_change_of_part_that_asks_to_be_alone_goes_with_nothing() {
         let mut scene = Scene::new();
         let mut tx = scene.story.begin();
         let wish = Mine::WhereNothing.wish(&scene);
-        let mut change = wish.change(&tx.draft);
+        let mut change = wish.change(&tx.draft, VersionId::ZERO);
         let crate::write_set::Change::ChangeRows { alone, .. } = &mut change else { panic!() };
         *alone = true;
         tx.reads.read_rows(scene.base.catalog(), &table("a"), None);
