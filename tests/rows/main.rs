@@ -2,4 +2,5 @@
 
 mod changes;
 mod conflicts;
+mod model;
 mod revert;
