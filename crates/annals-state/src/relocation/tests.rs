@@ -218,3 +218,15 @@ fn a_relocation_is_needed_where_a_compaction_was_and_rows_are_taken_out() {
     assert!(!Relocation::is_needed(&delete.writes, delete.base.id(), head.catalog()));
     delete.check(&head).unwrap_err();
 }
+
+#[test]
+fn each_change_counts_the_rows_that_it_takes_out_itself() {
+    let mut story = story_of(6);
+    let mut mine = story.begin();
+    mine.wish(&Wish::delete("a", "k", 0)).unwrap();
+    mine.wish(&Wish::update("a", "k", 1, "v", 9)).unwrap();
+    story.one(Wish::compact("a"));
+    let (_, operations) = mine.carried_over(&story.head(), VersionId::ZERO).unwrap();
+    let counted = operations.iter().map(|o| (o.metrics.rows_removed, o.metrics.rows_updated));
+    assert_eq!(counted.collect::<Vec<_>>(), [(1, 0), (0, 1)]);
+}

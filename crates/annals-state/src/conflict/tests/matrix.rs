@@ -349,3 +349,35 @@ fn a_change_of_part_that_asks_to_be_alone_goes_with_nothing() {
         assert_eq!(goes, harmless.contains(&theirs), "{theirs:?}");
     }
 }
+
+#[test]
+fn a_chunk_that_a_revert_brought_back_counts_as_rows_that_came() {
+    let mut story = Story::new();
+    let before = story.make("a", &COLUMNS, &rows(&[1, 2, 3, 4]));
+    let after = story.all(&[Wish::delete("a", "k", 1), Wish::delete("a", "k", 2)]);
+    assert_eq!(story.table("a").state().chunk_count(), 1);
+    let begin = |value| {
+        let mut tx = story.begin();
+        let which = Which { column: "k".into(), value, told: true };
+        tx.wish(&Wish::Delete { name: table("a"), which }).unwrap();
+        tx
+    };
+    let (mine, other) = (begin(1), begin(9));
+    let undone = crate::revert::plan(&before, &after, after.catalog()).unwrap();
+    let mut tx = story.begin();
+    undone.into_iter().for_each(|change| drop(tx.stage(change).unwrap().clone()));
+    let back = story.commit(tx).unwrap();
+    assert_eq!(mine.check(&back).unwrap_err().winner, back.id());
+    other.check(&back).unwrap();
+}
+
+#[test]
+fn a_row_that_is_there_is_not_brought_back_again() {
+    let scene = Scene::new();
+    let mut tx = scene.story.begin();
+    tx.stage(revive(&scene.base)).unwrap();
+    let before = tx.draft.clone();
+    let error = tx.stage(revive(&scene.base)).unwrap_err();
+    assert!(matches!(error, crate::error::CatalogError::RowsMoved { .. }), "{error}");
+    assert!(Arc::ptr_eq(before.table(&table("a")).unwrap(), tx.draft.table(&table("a")).unwrap()));
+}
