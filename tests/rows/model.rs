@@ -31,7 +31,8 @@ struct Table {
 type World = BTreeMap<String, Table>;
 
 /// What a snapshot shows: columns, and by the rows' ids the version that changed it and values.
-type Shown = BTreeMap<String, (Vec<String>, BTreeMap<u64, (u64, Vec<Option<i64>>)>)>;
+type Shown = BTreeMap<String, ShownTable>;
+type ShownTable = (Vec<String>, BTreeMap<u64, (u64, Vec<Option<i64>>)>);
 
 fn shown_by(snapshot: &Snapshot) -> Shown {
     let mut shown = Shown::new();
@@ -65,7 +66,7 @@ fn shown_by(snapshot: &Snapshot) -> Shown {
 }
 
 impl Table {
-    fn shown(&self) -> (Vec<String>, BTreeMap<u64, (u64, Vec<Option<i64>>)>) {
+    fn shown(&self) -> ShownTable {
         let columns = self.columns.iter().map(|(_, name)| name.clone()).collect();
         let row = |(id, (changed, cells)): (&u64, &(u64, Cells))| {
             let values = self.columns.iter().map(|(id, _)| cells.get(id).copied().flatten());

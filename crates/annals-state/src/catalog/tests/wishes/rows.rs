@@ -44,11 +44,11 @@ pub(crate) fn live(entry: &ChunkEntry) -> impl Iterator<Item = u32> {
     (0..entry.chunk().rows() as u32).filter(move |at| !gone(at))
 }
 
+/// Rows of a chunk with their places, and the chunk's.
+type Found<'a> = (u64, &'a ChunkEntry, Vec<(u32, Row)>);
+
 /// For each chunk that has some, the rows that match.
-fn matching<'a>(
-    state: &'a TableState,
-    which: &Which,
-) -> Vec<(u64, &'a ChunkEntry, Vec<(u32, Row)>)> {
+fn matching<'a>(state: &'a TableState, which: &Which) -> Vec<Found<'a>> {
     let mut found = Vec::new();
     for (sequence, entry) in state.chunks() {
         let rows = rows_in(state, entry);
