@@ -376,6 +376,9 @@ fn a_row_that_is_there_is_not_brought_back_again() {
     let scene = Scene::new();
     let mut tx = scene.story.begin();
     tx.stage(revive(&scene.base)).unwrap();
+    // Whether or not other rows of its chunk are deleted.
+    tx.stage(revive(&scene.base)).unwrap_err();
+    tx.wish(&Wish::delete("a", "k", 8)).unwrap();
     let before = tx.draft.clone();
     let error = tx.stage(revive(&scene.base)).unwrap_err();
     assert!(matches!(error, crate::error::CatalogError::RowsMoved { .. }), "{error}");
