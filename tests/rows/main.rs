@@ -13,3 +13,4 @@ mod merge_keys;
 mod merge_model;
 mod model;
 mod revert;
+mod sequences;
