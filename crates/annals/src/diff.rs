@@ -3,7 +3,10 @@
 use std::ops::Deref;
 
 use annals_state::diff::VersionDiff;
+use annals_state::name::ToTableName;
 
+use crate::error::ReadError;
+use crate::row_diff::RowComparison;
 use crate::snapshot::Snapshot;
 
 /// What differs between two snapshots: a [`VersionDiff`] that holds both versions.
@@ -22,6 +25,7 @@ use crate::snapshot::Snapshot;
 /// let diff = before.diff(&store.snapshot());
 /// assert_eq!(diff.tables[0].details().metrics().rows_added, 1);
 /// assert_eq!(diff.to().table("t")?.row_count(), 2);
+/// assert_eq!(diff.rows("t")?.compare()?.counts().inserted, 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -46,6 +50,15 @@ impl Diff {
     /// The snapshot looked to.
     pub fn to(&self) -> &Snapshot {
         &self.after
+    }
+
+    /// The rows of a table that differ; see [`Snapshot::row_diff`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn rows(&self, name: impl ToTableName) -> Result<RowComparison, ReadError> {
+        self.before.row_diff(&self.after, name)
     }
 }
 
