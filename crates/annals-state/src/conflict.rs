@@ -29,14 +29,14 @@
 //!
 //! ¹ if rows of my layout can still be read under the schema of now, else X. ² what is current at
 //! commit is replaced, and the record names what was discarded. ³ if the columns are others.
-//! ⁵ by the predicate that it gives: a delete or an update gives none, a merge that inserts gives the
-//! bounds of its keys. ⁶ rows that were moved are found by their ids, see
-//! [`relocation`](crate::relocation); rows that a revert brings back are not. Whoever compacts is
-//! the only one to give way.
+//! ⁴ if the keys that changed are others. ⁵ by the predicate that it gives: a delete or an update
+//! gives none, a merge that inserts gives the keys that it inserts. ⁶ rows that were moved are found
+//! by their ids, see [`relocation`](crate::relocation); rows that a revert brings back are not.
+//!
 //! The revert of a schema change is also X with a compaction, which would lose the values of a
-//! column that comes back, and with a comment on a column.
-//! ⁴ if the keys that changed are others. Creating what somebody created meanwhile is X: begun again, the mode
-//! of the save decides. A restore of the whole store is X with every commit.
+//! column that comes back, and with a comment on a column. Creating what somebody created meanwhile
+//! is X: begun again, the mode of the save decides. A restore of the whole store is X with every
+//! commit.
 //!
 //! Different tables commute under [`Isolation::Snapshot`]. Under [`Isolation::Serializable`] a
 //! transaction that writes also conflicts if something that it read has changed: rows (by
