@@ -35,7 +35,8 @@ fn main() -> ExitCode {
 
     for key in ["id", "code"] {
         let merge = || {
-            let merge = store.fork().merge("t", &source).on([key]);
+            let fork = store.fork();
+            let merge = fork.merge("t", &source).on([key]);
             let done = merge.when_matched_update_all().when_not_matched_insert_all().execute();
             let done = done.expect("keys are unique");
             (done.updated + done.inserted) as usize
@@ -46,8 +47,8 @@ fn main() -> ExitCode {
             &format!("merge of {few} rows into {rows} by `{key}` against a hash join"),
             Bound::AtMost(2.0),
             61,
-            |operations| (0..operations).for_each(|_| drop(merge())),
-            |operations| (0..operations).for_each(|_| drop(join())),
+            |operations| (0..operations).for_each(|_| assert_eq!(merge(), few)),
+            |operations| (0..operations).for_each(|_| assert!(join() < few)),
         );
     }
     bench.finish()

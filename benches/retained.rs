@@ -38,12 +38,6 @@ fn main() -> ExitCode {
         let limit = if tables > 1_000 { 12_000.0 } else { 8_000.0 };
         let from = format!("{:.0} of them are not the row", bytes - rows);
         bench.judge(&what, &from, bytes, Unit::Count, Bound::AtMost(limit));
-        let returned = allocation_counter::measure(|| {
-            let policy = Retention { versions_max: 1, records_max: 0, ..Retention::UNBOUNDED };
-            store.set_retention(policy);
-            store.compact(&names[0]).expect("it is a table");
-        });
-        println!("    {} bytes back at once when all of them expire", -returned.bytes_current);
     }
 
     let store = store();
