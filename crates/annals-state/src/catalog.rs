@@ -4,6 +4,7 @@
 //! tables of all databases are one flat map, so that a lookup is one search and a database's
 //! tables are one range.
 
+mod identity;
 mod tables;
 
 use std::sync::Arc;

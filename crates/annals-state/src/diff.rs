@@ -2,7 +2,9 @@
 //!
 //! Both versions share every subtree of their maps that no commit between them touched, and those
 //! are skipped by identity: the cost is in proportion to what differs, whatever the size of the
-//! store or of its tables. Rows are never compared.
+//! store or of its tables. Rows are never compared here; see [`rows`].
+
+pub mod rows;
 
 use std::fmt;
 use std::sync::Arc;

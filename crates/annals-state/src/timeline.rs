@@ -66,6 +66,12 @@ impl Records {
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<Commit>> {
         self.0.iter()
     }
+
+    /// The record of the commit that made `version`, if it is kept. O(1).
+    pub fn get(&self, version: VersionId) -> Option<&Arc<Commit>> {
+        let index = version.0.checked_sub(self.0.front()?.version.0)?;
+        self.0.get(usize::try_from(index).ok()?)
+    }
 }
 
 /// A moment in the life of a store.

@@ -15,6 +15,7 @@ pub use annals_state::predicate::PredicateError;
 pub use annals_state::revert::{Obstacle, Reason};
 pub use annals_state::save_mode::UnknownSaveMode;
 pub use annals_state::schema::SchemaError;
+use annals_state::table::TableId;
 pub use annals_state::timeline::{TagError, TravelError};
 use annals_state::{TableName, VersionId};
 
@@ -90,6 +91,74 @@ pub enum ReadError {
     /// There is nothing to travel to.
     #[error(transparent)]
     Travel(#[from] TravelError),
+
+    /// The last version of a range comes before the first.
+    #[error("{first} to {last} is no range of versions; give the earlier one first")]
+    Range {
+        /// The first version.
+        first: VersionId,
+        /// The last one.
+        last: VersionId,
+    },
+
+    /// Two tables were to be compared row by row.
+    #[error(
+        "{before} {before_id} and {after} {after_id} are two tables, whose rows have nothing in \
+         common; compare two states of one"
+    )]
+    OtherTable {
+        /// The one.
+        before: TableName,
+        /// Its identity.
+        before_id: TableId,
+        /// The other.
+        after: TableName,
+        /// Its identity.
+        after_id: TableId,
+    },
+
+    /// Rows of an older state cannot be shown under the columns of a later one.
+    #[error(
+        "the rows that {table} had in {version} cannot be shown under its later columns ({source}); \
+         ask for versions before the columns changed, or after"
+    )]
+    OlderRows {
+        /// The table.
+        table: TableName,
+        /// The version with the older state.
+        version: VersionId,
+        /// What stands in the way.
+        source: ArrowError,
+    },
+
+    /// A column has a name that is needed for what is told about rows.
+    #[error("{table} has a column `{column}`, a name that is needed here; rename the column")]
+    ReservedColumn {
+        /// The table.
+        table: TableName,
+        /// The column.
+        column: String,
+    },
+
+    /// No version that is retained has the row.
+    #[error("no retained version of {table} has a row of the id {row}")]
+    NoRow {
+        /// The table.
+        table: TableName,
+        /// The row's id.
+        row: u64,
+    },
+
+    /// A caller's function failed, or did not return one value for each row.
+    #[error("the function used {used} on {table} failed: {source}")]
+    Function {
+        /// The table.
+        table: TableName,
+        /// Where it was used.
+        used: String,
+        /// What it said.
+        source: BoxError,
+    },
 }
 
 impl ReadError {

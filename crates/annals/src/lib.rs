@@ -30,6 +30,7 @@
 //! | travel in time | [`Store::at`], [`Store::tag`], [`Store::history`], [`Snapshot::diff`] |
 //! | find out what happened, and what would | [`Store::bisect`], [`Store::watch`], [`Snapshot::with`] |
 //! | bound what is kept, and see what it costs | [`Retention`], [`Store::expire`], [`Store::memory`], [`Store::pins`], [`Store::metrics`] |
+//! | know which rows differ, who changed them, and what they were | [`Snapshot::row_diff`], [`Store::changes`], [`Store::blame`], [`Store::row_history`] |
 //! | undo | [`Store::restore_table`], [`Store::restore`], [`Store::fork`] |
 //! | know what a failure means | [`error`] |
 //!
@@ -46,12 +47,18 @@ struct Readme;
 #[doc = include_str!("../../../docs/debugging.md")]
 struct Debugging;
 
-pub mod bisect;
 /// The examples of the guide to retention, as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/retention.md")]
 struct RetentionGuide;
 
+/// The examples of the document on the history of rows, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/row-history.md")]
+struct RowHistoryDocument;
+
+pub mod bisect;
+mod blame;
 mod cell;
 mod clock;
 mod committer;
@@ -61,6 +68,7 @@ mod definition;
 pub mod error;
 mod expiry;
 mod expression;
+mod feed;
 mod history;
 mod hold;
 mod identity;
@@ -73,12 +81,15 @@ mod published;
 mod reader;
 mod revert;
 mod row_change;
+mod row_diff;
+mod row_history;
 mod save;
 mod scan;
 mod selection;
 mod snapshot;
 mod source;
 mod speculation;
+mod steps;
 mod store;
 mod transaction;
 mod watch;
@@ -88,12 +99,13 @@ pub use annals_state::catalog::Database;
 pub use annals_state::commit::{
     Commit, CommitInfo, Isolation, Metrics, Operation, OperationKind, SourceLocation, Target,
 };
+pub use annals_state::diff::rows::{RowCounts, RowsWithOrigins, UpdatedRows};
 pub use annals_state::diff::{ColumnChange, DatabaseChange, TableChange, TableDiff, VersionDiff};
 pub use annals_state::name::{DatabaseName, TableName, ToDatabaseName, ToTableName};
 pub use annals_state::predicate::{Literal, Predicate, col};
 pub use annals_state::save_mode::SaveMode;
 pub use annals_state::schema::{CastPolicy, Matching, Missing, Nullability};
-pub use annals_state::table::{TableId, TableKind};
+pub use annals_state::table::{Origin as RowOrigin, TableId, TableKind};
 pub use annals_state::timeline::{At, Retention};
 pub use annals_state::version::StoreId;
 pub use annals_state::write_set::{PropertyPatch, SchemaChange};
@@ -102,12 +114,14 @@ pub use annals_state::{Timestamp, Version, VersionId};
 pub use arrow_array::record_batch;
 
 pub use bisect::{BisectError, Bisection, Verdict};
+pub use blame::{Blame, BlamedCommit, BlamedRow};
 pub use compact::{Compacted, Compaction};
 pub use cutter::ChunkSize;
 pub use definition::{NewDatabase, NewTable, NewView};
 pub use error::{CommitError, Conflict, ReadError, Remedy, TagError, TravelError, WriteError};
 pub use expiry::Expiry;
 pub use expression::{Assignment, Filter, set, set_with};
+pub use feed::Changes;
 pub use history::History;
 pub use memory::{MemoryReport, VersionMemory};
 pub use metrics::{OldestPin, StoreMetrics};
@@ -115,6 +129,8 @@ pub use options::StoreBuilder;
 pub use pins::{Pin, PinLabel, PinnedSnapshot, Pins};
 pub use reader::Reader;
 pub use row_change::Changed;
+pub use row_diff::{RowComparison, RowDiff};
+pub use row_history::{RowHistory, RowState, RowStep};
 pub use save::{SaveOutcome, Saved};
 pub use scan::{Batches, Scan};
 pub use snapshot::{ColumnSummary, Snapshot, Table};
