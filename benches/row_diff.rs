@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use annals::{Snapshot, Store, col, set};
 use annals_benches::stores::{chunks_of, one_column};
 use annals_benches::{Bench, Bound};
-use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
+use arrow_array::{Int64Array, RecordBatch};
 
 fn main() -> ExitCode {
     let mut bench = Bench::asks("what does it cost to find the few rows that differ?");
@@ -26,25 +26,44 @@ fn main() -> ExitCode {
     let done = store.update("numbers", [set("n", -1)], col("n").is_in(few));
     assert_eq!(done.expect("the values fit").updated, updated as u64);
     let after = store.snapshot();
-    assert_eq!(differences(&before, &after), updated);
+    assert_eq!(differences(&before, &after, true), updated);
 
-    // All rows of both are gone through once, as cheaply as it can be done: what a comparison must
-    // do at least.
     let all = [&before, &after].map(|snapshot| {
         snapshot.table("numbers").and_then(|table| table.read()).expect("it can be read")
     });
+    let difference = |by_value| {
+        let (before, after) = (&before, &after);
+        move |operations| {
+            for _ in 0..operations {
+                black_box(differences(before, after, by_value));
+            }
+        }
+    };
+    // Once through all rows of both, in the order in which they lie: the least that a comparison
+    // can do, though rows that were updated have moved and it does not find them again.
     bench.compare(
-        &format!("Snapshot::row_diff of {rows} rows, {updated} updated, against their comparison"),
+        &format!(
+            "Snapshot::row_diff by identity of {rows} rows, {updated} updated, against a pass"
+        ),
         Bound::AtMost(0.01),
         101,
+        difference(false),
         |operations| {
             for _ in 0..operations {
-                black_box(differences(&before, &after));
+                black_box(compare_in_place(&all[0], &all[1]));
             }
         },
+    );
+    // A comparison that does find them.
+    assert_eq!(compare_sorted(&all[0], &all[1]), updated);
+    bench.compare(
+        &format!("Snapshot::row_diff by value of {rows} rows, {updated} updated, against sorting"),
+        Bound::AtMost(0.01),
+        11,
+        difference(true),
         |operations| {
             for _ in 0..operations {
-                black_box(compare(&all[0], &all[1]));
+                black_box(compare_sorted(&all[0], &all[1]));
             }
         },
     );
@@ -52,19 +71,43 @@ fn main() -> ExitCode {
 }
 
 /// How many rows were updated, read before and after.
-fn differences(before: &Snapshot, after: &Snapshot) -> usize {
+fn differences(before: &Snapshot, after: &Snapshot, by_value: bool) -> usize {
     let comparison = before.row_diff(after, "numbers").expect("both have the table");
-    let diff = comparison.by_identity().compare().expect("rows can be compared");
+    let comparison = if by_value { comparison } else { comparison.by_identity() };
+    let diff = comparison.compare().expect("rows can be compared");
     let updated = diff.updated().map(|rows| rows.expect("they are in memory").after.rows);
     updated.map(|rows| rows.num_rows()).sum()
 }
 
 /// How many rows of the one are, place by place, not those of the other.
-fn compare(one: &[RecordBatch], other: &[RecordBatch]) -> usize {
-    let values = |batches: &[RecordBatch]| -> Vec<i64> {
+fn compare_in_place(one: &[RecordBatch], other: &[RecordBatch]) -> usize {
+    let values = |batch: &RecordBatch| batch.column(0).as_primitive::<Int64Type>().clone();
+    let (mut one, mut other) = (one.iter().map(values), other.iter().map(values));
+    let (mut left, mut right) = (one.next(), other.next());
+    let mut differ = 0;
+    while let (Some(a), Some(b)) = (&left, &right) {
+        let rows = a.len().min(b.len());
+        let pairs = a.values()[..rows].iter().zip(&b.values()[..rows]);
+        differ += pairs.filter(|(a, b)| a != b).count();
+        let rest = |of: &Int64Array| (of.len() > rows).then(|| of.slice(rows, of.len() - rows));
+        (left, right) = (rest(a).or_else(|| one.next()), rest(b).or_else(|| other.next()));
+    }
+    differ
+}
+
+/// How many values of the one are not in the other, wherever they lie.
+fn compare_sorted(one: &[RecordBatch], other: &[RecordBatch]) -> usize {
+    let sorted = |batches: &[RecordBatch]| -> Vec<i64> {
         let columns = batches.iter().map(|batch| batch.column(0).as_primitive::<Int64Type>());
-        columns.flat_map(|column| column.values().iter().copied()).collect()
+        let mut values: Vec<i64> = columns.flat_map(|column| column.values().to_vec()).collect();
+        values.sort_unstable();
+        values
     };
-    let (one, other) = (values(one), values(other));
-    one.iter().zip(&other).filter(|(one, other)| one != other).count()
+    let (one, other) = (sorted(one), sorted(other));
+    let mut rest = other.iter().peekable();
+    let found = |value: &&i64| {
+        while rest.next_if(|other| other < value).is_some() {}
+        rest.next_if_eq(value).is_none()
+    };
+    one.iter().filter(found).count()
 }

@@ -1,6 +1,7 @@
 //! Counters and gauges.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use annals::{Retention, SaveMode, WriteError};
 use annals_tests::numbers;
@@ -30,6 +31,7 @@ fn each_number_counts_what_it_says() {
     failing.write(numbers([1])).mode(SaveMode::Append).save_as_table("t").unwrap();
     failing.assert("no", |_| Err("never".to_owned()));
     assert!(failing.commit().is_err());
+    assert!(store.settle(Duration::from_secs(60)));
     expect![[r#"
         commits                         6
         conflicts                       1

@@ -113,7 +113,8 @@ fn a_row_is_followed_to_its_end_and_back_to_its_beginning() {
     let told: Vec<_> = history
         .iter()
         .map(|step| {
-            let values = step.state.values().map(|values| rows_in(&[values.clone()]).remove(0));
+            let values =
+                step.state.values().map(|values| rows_in(std::slice::from_ref(values)).remove(0));
             (step.version.0, values.unwrap_or_default())
         })
         .collect();

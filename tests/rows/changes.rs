@@ -19,7 +19,7 @@ fn store_of_people() -> Store {
 
 /// The ids of a table's rows in the order of a scan, with the versions that brought and changed
 /// each.
-fn origins_of(store: &Store) -> Vec<(u64, u64, u64)> {
+pub(super) fn origins_of(store: &Store) -> Vec<(u64, u64, u64)> {
     let table = store.table("t").unwrap();
     let mut origins = Vec::new();
     for (_, entry) in table.value().state().chunks() {

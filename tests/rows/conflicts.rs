@@ -126,6 +126,6 @@ fn an_append_beside_a_delete_stands_unless_serializable() {
         tx.delete("t", col("n").between(10, 20)).unwrap();
         store.write(numbers([added])).mode(SaveMode::Append).save_as_table("t").unwrap();
         assert_eq!(tx.commit().is_ok(), stands, "{isolation}, {added}");
-        assert_eq!(sorted(&store).contains(&added), true);
+        assert!(sorted(&store).contains(&added));
     }
 }

@@ -223,7 +223,7 @@ impl Model {
         if self.chance.below(2) == 0 {
             how = how.sort_by(["v"]);
         }
-        self.store.compact_with(&*state.name, how).unwrap();
+        self.store.compact_with(&*state.name, &how).unwrap();
         self.note(Some(state));
     }
 

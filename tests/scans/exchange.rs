@@ -122,6 +122,7 @@ fn a_stream_that_is_not_read_to_its_end_frees_what_it_holds() {
     assert_eq!(numbers(std::slice::from_ref(&batch)), (0..10).collect::<Vec<i64>>());
     drop(reader);
     drop(batch);
+    assert!(store.settle(std::time::Duration::from_secs(60)));
     assert!(weak.upgrade().is_none());
 }
 

@@ -112,6 +112,7 @@ fn a_batch_that_is_kept_keeps_its_chunk_and_no_more() {
     drop(batches);
     store.drop_table("t").unwrap();
     store.create_database("d").unwrap();
+    assert!(store.settle(std::time::Duration::from_secs(60)));
     assert!(weak[0].upgrade().is_some() && weak[1].upgrade().is_none());
     assert_eq!(numbers(&[kept]), (0..10).collect::<Vec<i64>>());
 }

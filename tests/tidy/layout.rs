@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::repository::{self, File, Package, Section, sections};
-use crate::rust::{code_of, modules_in_files};
+use crate::rust::{code_of, identifiers, modules_in_files};
 use crate::{assert_complains, assert_tidy};
 
 /// What stands at the top besides entries that begin with a dot.
@@ -21,8 +21,8 @@ const TOP: [&str; 11] = [
     "tests",
 ];
 
-/// Crates that cannot do without unsafe code. None so far; one that comes says why in its header.
-const UNSAFE: [&str; 0] = [];
+/// Files that cannot do without unsafe code. Each says why in its header.
+const UNSAFE: [&str; 2] = ["crates/annals/src/cell/epoch.rs", "tests/reclaim/counting.rs"];
 
 const CODE_LINES_MAX: usize = 700;
 
@@ -146,14 +146,30 @@ fn lints_not_inherited(manifest: &File) -> Option<String> {
     (!inherited).then(complaint)
 }
 
-fn unsafe_not_forbidden(root: &File) -> Option<String> {
-    let forbids = |section: &Section| {
-        section.header == "[workspace.lints.rust]"
-            && section.get("unsafe_code") == Some("\"forbid\"")
+fn unsafe_not_denied(root: &File) -> Option<String> {
+    let denies = |section: &Section| {
+        section.header == "[workspace.lints.rust]" && section.get("unsafe_code") == Some("\"deny\"")
     };
-    let forbidden = sections(&root.text).iter().any(forbids);
-    let complaint = || format!("{}: forbid unsafe_code in [workspace.lints.rust]", root.path);
-    (!forbidden).then(complaint)
+    let denied = sections(&root.text).iter().any(denies);
+    let complaint = || format!("{}: deny unsafe_code in [workspace.lints.rust]", root.path);
+    (!denied).then(complaint)
+}
+
+/// Complains of files that speak of the lint without being listed, and of listed ones that do not.
+fn unsafe_elsewhere(files: &[File], listed: &[&str]) -> Vec<String> {
+    let allows = |file: &&File| {
+        let code = code_of(&file.text);
+        identifiers(&code).any(|(_, word)| word == "unsafe_code")
+    };
+    let allowing: BTreeSet<&str> =
+        files.iter().filter(allows).map(|file| file.path.as_str()).collect();
+    let listed = listed.iter().copied().collect();
+    let stray = allowing.difference(&listed).map(|path| {
+        format!("{path} allows unsafe code: do without, or list it in tests/tidy/layout.rs")
+    });
+    let stale = listed.difference(&allowing);
+    let stale = stale.map(|path| format!("{path} has no unsafe code: take it off the list"));
+    stray.chain(stale).collect()
 }
 
 #[test]
@@ -248,9 +264,9 @@ fn a_misplaced_test_or_bench_is_seen() {
 fn every_package_keeps_the_lints_of_the_workspace() {
     let complaints: Vec<_> = repository::packages()
         .iter()
-        .filter(|package| !UNSAFE.contains(&package.name.as_str()))
         .filter_map(|package| lints_not_inherited(&repository::read(&package.manifest())))
-        .chain(unsafe_not_forbidden(&repository::read("Cargo.toml")))
+        .chain(unsafe_not_denied(&repository::read("Cargo.toml")))
+        .chain(unsafe_elsewhere(&repository::rust_files(), &UNSAFE))
         .collect();
     assert_tidy(&complaints);
 }
@@ -262,7 +278,21 @@ fn a_package_without_the_lints_is_seen() {
     assert!(lints("[dependencies]\nworkspace = true\n").is_some());
     assert_eq!(lints("[package]\nname = \"a\"\n\n[lints]\nworkspace = true\n"), None);
 
-    let forbids = |text| unsafe_not_forbidden(&File::new("Cargo.toml", text));
-    assert!(forbids("[workspace.lints.rust]\nunsafe_code = \"warn\"\n").is_some());
-    assert_eq!(forbids("[workspace.lints.rust]\nunsafe_code = \"forbid\"\n"), None);
+    let denies = |text| unsafe_not_denied(&File::new("Cargo.toml", text));
+    assert!(denies("[workspace.lints.rust]\nunsafe_code = \"warn\"\n").is_some());
+    assert_eq!(denies("[workspace.lints.rust]\nunsafe_code = \"deny\"\n"), None);
+}
+
+#[test]
+fn unsafe_code_where_it_is_not_listed_is_seen() {
+    let allowing = "#![allow(unsafe_code)]\n";
+    let files = [
+        File::new("a.rs", allowing),
+        File::new("b.rs", allowing),
+        File::new("c.rs", "// unsafe_code\nlet text = \"unsafe_code\";\n"),
+    ];
+    assert_complains(
+        &unsafe_elsewhere(&files, &["b.rs", "c.rs"]),
+        &["a.rs allows unsafe code", "c.rs has no unsafe code"],
+    );
 }

@@ -1,7 +1,5 @@
 //! Stores that begin where another one is.
 
-use std::sync::Arc;
-
 use annals::{Origin, Retention, SaveMode, Store, StoreBuilder, TravelError, VersionId};
 use annals_tests::{content_of, numbers, numbers_in, numbers_of};
 use arrow_schema::{DataType, Field};
@@ -30,7 +28,7 @@ fn a_fork_shows_the_same_under_the_same_number() {
     assert_eq!(fork.fork().origin(), Some(Origin { version: VersionId(3) }));
     assert!(fork.snapshot().diff(&store.snapshot()).is_empty());
     // Nothing is copied.
-    assert!(Arc::ptr_eq(fork.snapshot().value(), store.snapshot().value()));
+    assert!(fork.snapshot().value().is_same(store.snapshot().value()));
 }
 
 #[test]
@@ -151,7 +149,5 @@ fn a_fork_costs_the_same_however_much_there_is() {
         append(&store, &format!("t{n}"), n);
     }
     let forks: Vec<Store> = (0..10_000).map(|_| store.fork()).collect();
-    assert!(
-        forks.iter().all(|fork| Arc::ptr_eq(fork.snapshot().value(), store.snapshot().value()))
-    );
+    assert!(forks.iter().all(|fork| fork.snapshot().value().is_same(store.snapshot().value())));
 }

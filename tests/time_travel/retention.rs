@@ -1,10 +1,17 @@
 //! What stays of the past, and what does not.
 
-use annals::{At, Retention, SaveMode, Store, StoreBuilder, TravelError, VersionId};
+use std::time::Duration;
+
+use annals::{
+    At, AwaitingReclaim, Retention, SaveMode, Store, StoreBuilder, TravelError, VersionId,
+};
 use annals_tests::{content_of, numbers, numbers_of};
 use expect_test::expect;
 
 use crate::{Hand, append, numbers_at, overwrite};
+
+/// Longer than freeing anything here can take.
+const WAIT_MAX: Duration = Duration::from_secs(60);
 
 fn kept(store: &Store) -> Vec<u64> {
     store.versions().iter().map(|version| version.0).collect()
@@ -230,6 +237,7 @@ fn what_expires_is_freed() {
     assert!(column.upgrade().is_some());
     overwrite(&store, "t", 1);
     overwrite(&store, "t", 2);
+    assert!(store.settle(WAIT_MAX));
     assert!(column.upgrade().is_none(), "nobody can reach it any more");
 }
 
@@ -248,9 +256,14 @@ fn what_a_tag_or_a_snapshot_holds_is_not_freed() {
     let pinned = column(&store, At::Latest);
     overwrite(&store, "t", 3);
     overwrite(&store, "t", 4);
+    assert!(store.settle(WAIT_MAX));
     assert!(tagged.upgrade().is_some() && pinned.upgrade().is_some());
+    let awaiting = store.awaiting_reclaim();
+    assert_eq!((awaiting.versions, awaiting.held), (1, 1));
     assert_eq!(numbers_of(&held.table("t").unwrap()), [2]);
     drop(held);
     store.untag("kept").unwrap();
+    assert!(store.settle(WAIT_MAX));
+    assert_eq!(store.awaiting_reclaim(), AwaitingReclaim::default());
     assert!(tagged.upgrade().is_none() && pinned.upgrade().is_none());
 }

@@ -124,6 +124,11 @@ impl Catalog {
         self.applied.insert(application, (sequence, version));
     }
 
+    /// Whether both are one value, by identity.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.databases.ptr_eq(&other.databases) && self.tables.is_same(&other.tables)
+    }
+
     pub(crate) fn departure(&self, id: TableId) -> Option<&Departure> {
         self.departures.by_id.get(&id)
     }

@@ -33,6 +33,8 @@
 //! bounds of its keys. ⁶ rows that were moved are found by their ids, see
 //! [`relocation`](crate::relocation); rows that a revert brings back are not. Whoever compacts is
 //! the only one to give way.
+//! The revert of a schema change is also X with a compaction, which would lose the values of a
+//! column that comes back, and with a comment on a column.
 //! ⁴ if the keys that changed are others. Creating what somebody created meanwhile is X: begun again, the mode
 //! of the save decides. A restore of the whole store is X with every commit.
 //!
@@ -52,7 +54,7 @@ use crate::commit::{Commit, Isolation};
 use crate::error::CatalogError;
 use crate::name::{DatabaseName, TableName};
 use crate::relocation::Relocation;
-use crate::schema::is_readable_as;
+use crate::schema::{TableSchema, is_readable_as};
 use crate::table::{TableId, TableVersion};
 use crate::version::VersionId;
 use crate::write_set::{Change, Footprint, Footprints, Kinds, ReadSet, RowReads};
@@ -499,9 +501,12 @@ fn check_layouts(mine: &Footprint, theirs: &Theirs<'_>) -> Result<(), Refusal> {
     if base.is_some_and(|base| Arc::ptr_eq(base, now)) {
         return Ok(());
     }
-    let fits = |layout: &Arc<crate::schema::TableSchema>| {
-        Arc::ptr_eq(layout, now) || is_readable_as(layout, now)
-    };
+    if mine.sets_schema && base.is_some_and(|base| !TableSchema::same(base, now)) {
+        // All else that alters columns was refused before; this would be lost.
+        let rule = Rule::Changed { mine: "a schema change", theirs: "a comment on a column" };
+        return Err(Refusal::new(rule, theirs.now.stamps().property));
+    }
+    let fits = |layout: &Arc<TableSchema>| Arc::ptr_eq(layout, now) || is_readable_as(layout, now);
     if mine.added_columns.is_empty() && !mine.layouts.iter().all(fits) {
         return Err(Refusal::new(Rule::Layout, theirs.now.since()));
     }

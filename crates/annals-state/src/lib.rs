@@ -16,6 +16,7 @@
 //! | where did rows go that were compacted | [`relocation`] |
 //! | what undoes one commit, or stands in the way | [`revert`] |
 //! | which versions can be reached, which expire | [`timeline`] |
+//! | what does an expired version alone hold | [`expired`] |
 //! | what differs between two versions | [`diff`] |
 //! | which rows match, which chunks can be skipped | [`predicate`], [`pruning`] |
 //! | what is a persistent sequence that grows by one | [`run`] |
@@ -32,6 +33,7 @@ pub mod commit;
 pub mod conflict;
 pub mod diff;
 pub mod error;
+pub mod expired;
 pub mod name;
 pub mod predicate;
 pub mod pruning;

@@ -156,3 +156,6 @@ fn want(wanted: &mut BTreeSet<Wanted>, sequence: u64, entry: &ChunkEntry, remova
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

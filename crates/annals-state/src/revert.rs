@@ -555,3 +555,6 @@ fn are_readable<'a>(
 ) -> bool {
     layouts.into_iter().all(|layout| is_readable_as(layout, schema))
 }
+
+#[cfg(test)]
+mod tests;

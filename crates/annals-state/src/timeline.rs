@@ -19,6 +19,7 @@ use im::{OrdMap, OrdSet};
 pub use self::holdings::{Holding, Holdings, Leftover};
 pub use self::retention::Retention;
 use crate::commit::{Commit, OperationKind};
+use crate::expired::{Expired, entries_removed};
 use crate::name::shorten;
 use crate::run::Run;
 use crate::table::{TableId, TableVersion};
@@ -55,6 +56,8 @@ struct Slot {
     /// Logical bytes of chunks that the version before had and it has not: kept here so that expiry need not
     /// look into versions that nobody has touched for long.
     bytes_removed: u64,
+    /// How many entries at most the version before had and it has not, likewise.
+    entries_removed: u64,
 }
 
 /// Commit records, dense, as a value.
@@ -230,7 +233,7 @@ impl Timeline {
     pub fn starting_at(version: Arc<Version>) -> Self {
         let mut window = Run::new();
         let first = version.id();
-        window.push_back(Slot { version, bytes_removed: 0 });
+        window.push_back(Slot { version, bytes_removed: 0, entries_removed: 0 });
         Self {
             first,
             window,
@@ -438,9 +441,10 @@ impl Timeline {
 
     /// Adds the version that the newest one led to.
     pub fn push(&mut self, version: Arc<Version>) {
-        let mut bytes_removed = 0;
+        let (mut bytes_removed, mut entries_removed) = (0, 0);
         if let Some(commit) = version.commit() {
             bytes_removed = superseded_bytes(self.newest(), &version);
+            entries_removed = self::entries_removed(commit);
             self.records.push_back(Arc::clone(commit));
             if commit.operations.iter().any(|operation| puts_back(&operation.kind)) {
                 self.restores.insert(version.id());
@@ -448,7 +452,7 @@ impl Timeline {
         }
         self.historical_bytes += bytes_removed;
         self.first_superseded.get_or_insert(version.timestamp());
-        self.window.push_back(Slot { version, bytes_removed });
+        self.window.push_back(Slot { version, bytes_removed, entries_removed });
     }
 
     /// Gives `version` an immutable name, which also protects it from expiry. Repeating a tag of
@@ -481,21 +485,20 @@ impl Timeline {
     }
 
     /// Removes a tag and returns the version that it named. A version below the window that no
-    /// other tag names can no longer be reached.
+    /// other tag names can no longer be reached; it is returned too.
     ///
     /// # Errors
     ///
     /// [`TagError::NoTag`].
-    pub fn untag(&mut self, tag: &str) -> Result<VersionId, TagError> {
+    pub fn untag(&mut self, tag: &str) -> Result<(VersionId, Option<Expired>), TagError> {
         let version = self.tags.remove(tag).ok_or_else(|| TagError::NoTag { tag: tag.into() })?;
         let others = self.tagged.get(&version).map_or(0, |tags| tags - 1);
         if others == 0 {
             self.tagged.remove(&version);
-            self.kept.remove(&version);
-        } else {
-            self.tagged.insert(version, others);
+            return Ok((version, self.kept.remove(&version).map(Expired::unknown)));
         }
-        Ok(version)
+        self.tagged.insert(version, others);
+        Ok((version, None))
     }
 }
 

@@ -130,6 +130,18 @@ impl Version {
         &self.catalog
     }
 
+    /// The databases and tables, of a version that is no longer needed.
+    pub(crate) fn into_catalog(self) -> Catalog {
+        self.catalog
+    }
+
+    /// Whether both are one version: one value, or a copy of it that a fork has.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.id == other.id
+            && self.timestamp == other.timestamp
+            && self.catalog.is_same(&other.catalog)
+    }
+
     /// The record of the commit that made it; none for version 0 and speculative versions.
     pub fn commit(&self) -> Option<&Arc<Commit>> {
         self.commit.as_ref()

@@ -1,38 +1,25 @@
 //! The one atomic cell: a shared value that can be read without waiting, and swapped.
 //!
 //! Private, and all that the rest of the crate knows of it is here, so that it can be changed, or
-//! be replaced by a model under a `cfg`. Today it is `arc-swap`.
+//! be replaced by a model under a `cfg`. There are two, with the same calls:
+//!
+//! * `arc_swap`, which is used;
+//! * `epoch`, with `--cfg annals_cell="epoch"`: reading touches no reference count, and what was
+//!   superseded is given back later.
+//!
+//! Why it is so is in the decision on the cell.
 
-use std::sync::Arc;
+#[cfg(any(test, not(annals_cell = "epoch")))]
+#[cfg_attr(annals_cell = "epoch", allow(dead_code))]
+mod arc_swap;
+#[cfg(any(test, annals_cell = "epoch"))]
+#[cfg_attr(not(annals_cell = "epoch"), allow(dead_code))]
+mod epoch;
 
-use arc_swap::ArcSwap;
+#[cfg(not(annals_cell = "epoch"))]
+pub(crate) use self::arc_swap::{Cell, collect};
+#[cfg(annals_cell = "epoch")]
+pub(crate) use self::epoch::{Cell, collect};
 
-/// A value of which there is always exactly one current state.
-pub(crate) struct Cell<T> {
-    current: ArcSwap<T>,
-}
-
-impl<T> Cell<T> {
-    pub(crate) fn new(value: Arc<T>) -> Self {
-        Self { current: ArcSwap::new(value) }
-    }
-
-    /// Takes what `read` takes from the current value. Never waits.
-    ///
-    /// `read` must be a few instructions: it runs under a guard, of which a thread has few, and
-    /// which must not live across anything that may wait.
-    #[inline]
-    pub(crate) fn read<R>(&self, read: impl FnOnce(&T) -> R) -> R {
-        read(&self.current.load())
-    }
-
-    /// The current value, to keep.
-    pub(crate) fn load(&self) -> Arc<T> {
-        self.current.load_full()
-    }
-
-    /// Makes `next` current and returns the one before.
-    pub(crate) fn swap(&self, next: Arc<T>) -> Arc<T> {
-        self.current.swap(next)
-    }
-}
+#[cfg(test)]
+mod tests;

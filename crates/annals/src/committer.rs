@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use annals_state::apply::Place;
 use annals_state::commit::{CommitInfo, Isolation};
 use annals_state::conflict::{self, Check, Conflict, Rule, Subject};
+use annals_state::expired::Expired;
 use annals_state::relocation::Relocation;
 use annals_state::run::Run;
 use annals_state::timeline::{Retention, Timeline, TravelError};
@@ -22,6 +23,7 @@ use annals_state::{Catalog, Commit, Timestamp, Version, VersionId};
 use crate::error::CommitError;
 use crate::identity::Identity;
 use crate::published::{Head, Published};
+use crate::reclaim::Reclaim;
 use crate::snapshot::Snapshot;
 use crate::transaction::{Assertion, Draft};
 
@@ -49,6 +51,7 @@ pub(crate) struct Request<'a> {
 /// The section that committers pass one by one, and what they leave to each other in it.
 pub(crate) struct Committer {
     section: Mutex<Section>,
+    pub(crate) reclaim: Reclaim,
 }
 
 struct Section {
@@ -64,8 +67,8 @@ pub(crate) enum Outcome {
 }
 
 impl Committer {
-    pub(crate) fn new(tip: Arc<Head>) -> Self {
-        Self { section: Mutex::new(Section { tip }) }
+    pub(crate) fn new(tip: Arc<Head>, reclaim: Reclaim) -> Self {
+        Self { section: Mutex::new(Section { tip }), reclaim }
     }
 
     /// Makes the transaction the next version and publishes it, or says why not.
@@ -90,7 +93,7 @@ impl Committer {
             return self.commit_outside(published, request);
         }
         let candidate = prepare(&section.tip, request)?;
-        Ok(section.publish(published, candidate))
+        Ok(self.publish(section, published, candidate))
     }
 
     /// As [`commit`](Self::commit), for what is more than pointer work: assertions, and rows that
@@ -114,7 +117,7 @@ impl Committer {
             }
             let section = self.enter();
             if section.tip.version.id() == tip.version.id() {
-                return Ok(section.publish(published, candidate));
+                return Ok(self.publish(section, published, candidate));
             }
             winner = section.tip.version.id();
         }
@@ -136,52 +139,76 @@ impl Committer {
     pub(crate) fn change_timeline<R, E>(
         &self,
         published: &Published,
-        change: impl FnOnce(&mut Timeline, &mut Retention) -> Result<R, E>,
+        change: impl FnOnce(&mut Timeline, &mut Retention) -> Result<(R, Vec<Expired>), E>,
     ) -> Result<R, E> {
-        let mut section = self.enter();
+        let section = self.enter();
         let mut timeline = section.tip.timeline.clone();
         let mut retention = section.tip.retention;
-        let result = change(&mut timeline, &mut retention)?;
-        let head = Arc::new(Head::new(timeline, retention));
-        section.tip = Arc::clone(&head);
+        let (result, expired) = change(&mut timeline, &mut retention)?;
+        self.supersede(section, published, Head::new(timeline, retention), expired);
+        Ok(result)
+    }
+
+    /// Makes `candidate` the head and leaves the section.
+    fn publish(
+        &self,
+        section: MutexGuard<'_, Section>,
+        published: &Published,
+        candidate: Arc<Version>,
+    ) -> Outcome {
+        let commit = Arc::clone(candidate.commit().expect("a candidate has its record"));
+        // Not the clock's: whoever replays the commits expires the same versions.
+        let now = candidate.timestamp();
+        let mut timeline = section.tip.timeline.clone();
+        timeline.push(candidate);
+        let retention = section.tip.retention;
+        let expired = match retention.is_due(&timeline, now) {
+            true => timeline.expire(&retention, now, EXPIRED_PER_COMMIT_MAX),
+            false => Vec::new(),
+        };
+        self.supersede(section, published, Head::new(timeline, retention), expired);
+        Outcome::Committed(commit)
+    }
+
+    /// Publishes the next head and leaves the section; then gives away what that supersedes.
+    fn supersede(
+        &self,
+        mut section: MutexGuard<'_, Section>,
+        published: &Published,
+        head: Head,
+        expired: Vec<Expired>,
+    ) {
+        let first = match expired.is_empty() {
+            true => None,
+            false => head.timeline.at_version(head.timeline.first()).ok().cloned(),
+        };
+        let head = Arc::new(head);
+        let tip = std::mem::replace(&mut section.tip, Arc::clone(&head));
         let superseded = published.publish(head);
         drop(section);
-        drop(superseded);
-        Ok(result)
+        drop(tip);
+        if let Some(first) = expired.first() {
+            tracing::debug!(count = expired.len(), first = %first.version.id(), "versions expired");
+        }
+        self.reclaim.retire(superseded, expired, first);
+    }
+
+    /// Gives away all that there is, as the last handle of the store goes.
+    pub(crate) fn close(&mut self, published: &mut Published) {
+        let version = published.version();
+        if version.catalog().table_count() == 0 && published.head().timeline.len() == 1 {
+            return;
+        }
+        let section = self.section.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let retention = section.tip.retention;
+        let nothing = Arc::new(Head::new(Timeline::starting_at(version), retention));
+        section.tip = Arc::clone(&nothing);
+        self.reclaim.close(published.close(nothing));
     }
 
     /// No user code runs inside, and the tip is replaced as a whole: a panic leaves it intact.
     fn enter(&self) -> MutexGuard<'_, Section> {
         self.section.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-trait Publish {
-    fn publish(self, published: &Published, candidate: Arc<Version>) -> Outcome;
-}
-
-impl Publish for MutexGuard<'_, Section> {
-    /// Makes `candidate` the head and leaves the section; frees what that supersedes after.
-    fn publish(mut self, published: &Published, candidate: Arc<Version>) -> Outcome {
-        let commit = Arc::clone(candidate.commit().expect("a candidate has its record"));
-        // Not the clock's: whoever replays the commits expires the same versions.
-        let now = candidate.timestamp();
-        let mut timeline = self.tip.timeline.clone();
-        timeline.push(candidate);
-        let retention = self.tip.retention;
-        let expired = match retention.is_due(&timeline, now) {
-            true => timeline.expire(&retention, now, EXPIRED_PER_COMMIT_MAX),
-            false => Vec::new(),
-        };
-        let head = Arc::new(Head::new(timeline, retention));
-        let tip = std::mem::replace(&mut self.tip, Arc::clone(&head));
-        let superseded = published.publish(head);
-        drop(self);
-        if !expired.is_empty() {
-            tracing::debug!(count = expired.len(), first = %expired[0].id(), "versions expired");
-        }
-        drop((superseded, tip, expired));
-        Outcome::Committed(commit)
     }
 }
 
@@ -223,7 +250,7 @@ fn prepare(tip: &Head, request: &Request<'_>) -> Result<Arc<Version>, CommitErro
 /// from a candidate that was shown to an assertion and then refused it is told by its record.
 fn check_base(tip: &Head, base: &Arc<Version>, identity: &Identity) -> Result<(), CommitError> {
     match tip.timeline.at_version(base.id()) {
-        Ok(kept) if Arc::ptr_eq(kept, base) => Ok(()),
+        Ok(kept) if Arc::ptr_eq(kept, base) || kept.is_same(base) => Ok(()),
         _ if base.store().is_none() => Err(CommitError::UnpublishedBase { base: base.id() }),
         Err(TravelError::Expired { .. }) if identity.descends_from(base) => {
             match (tip.timeline.record(base.id()), base.commit()) {

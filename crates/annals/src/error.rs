@@ -260,6 +260,44 @@ pub enum WriteError {
         column: String,
     },
 
+    /// The key or a condition of a merge does not go with the table or the source.
+    #[error("in {part} of a merge into {table}: {source}")]
+    MergeCondition {
+        /// The table.
+        table: TableName,
+        /// Which part of the merge.
+        part: &'static str,
+        /// What is wrong.
+        source: Box<PredicateError>,
+    },
+
+    /// A column of a merge's source does not exist, or several are called so.
+    #[error(
+        "the source of the merge into {table} has no single column `{column}`; it has {available}"
+    )]
+    NoSourceColumn {
+        /// The table.
+        table: TableName,
+        /// The column asked for, shortened.
+        column: String,
+        /// The columns that there are, shortened.
+        available: String,
+    },
+
+    /// Several rows of a merge's source would update or delete the same row.
+    #[error(
+        "{rows} rows of {table} are each matched by several rows of the source, such as where {key}; \
+         leave one source row for each, or tell them apart by conditions"
+    )]
+    ManySources {
+        /// The table.
+        table: TableName,
+        /// How many of its rows.
+        rows: u64,
+        /// The key of one of them as text, shortened.
+        key: String,
+    },
+
     /// Rows for `replace_where` are not among those that it replaces.
     #[error(
         "{rows} rows for {table} do not match {predicate}; leave them out, or widen the predicate"

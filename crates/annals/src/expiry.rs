@@ -8,6 +8,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use annals_state::expired::Expired;
 use annals_state::timeline::{Retention, Timeline};
 use annals_state::{Timestamp, Version, VersionId};
 
@@ -126,10 +127,9 @@ impl Shared {
             let slice = |timeline: &mut Timeline, retention: &mut Retention| {
                 let policy = policy(retention);
                 let now = now.max(timeline.newest().timestamp());
-                Ok::<_, std::convert::Infallible>(policy.is_none_or(|policy| {
-                    gone.take(timeline, &policy, now, EXPIRED_PER_COMMIT_MAX);
-                    policy.is_met(timeline, now)
-                }))
+                let Some(policy) = policy else { return Ok((true, Vec::new())) };
+                let expired = gone.take(timeline, &policy, now, EXPIRED_PER_COMMIT_MAX);
+                Ok::<_, std::convert::Infallible>((policy.is_met(timeline, now), expired))
             };
             let Ok(done) = self.committer.change_timeline(&self.published, slice);
             if done {
@@ -160,17 +160,24 @@ struct Other {
 
 impl Gone {
     /// Takes what `policy` does not keep from `timeline`: a clone of the one of a head, which is
-    /// still there.
-    fn take(&mut self, timeline: &mut Timeline, policy: &Retention, now: Timestamp, most: usize) {
+    /// still there. What is returned has to be retired if the timeline is published.
+    fn take(
+        &mut self,
+        timeline: &mut Timeline,
+        policy: &Retention,
+        now: Timestamp,
+        most: usize,
+    ) -> Vec<Expired> {
         let records = timeline.records_count();
         let expired = timeline.expire(policy, now, most);
         self.records += records - timeline.records_count();
-        self.versions.extend(expired.into_iter().map(|version| {
-            // One reference is the head's, the other this list's.
-            let held = holders(&version, 2) > 0;
-            Other { version, going: true, held }
+        self.versions.extend(expired.iter().map(|Expired { version, .. }| {
+            // One reference is the head's, the other that of what expired.
+            let held = holders(version, 2) > 0;
+            Other { version: Arc::clone(version), going: true, held }
         }));
         self.after = Some(timeline.clone());
+        expired
     }
 
     /// Adds up what comes of it. Outside of the commit section: it may be long work.

@@ -67,7 +67,8 @@ impl Store {
     ///   none has, the one that left the name last, or that has it now.
     /// * Rows have the columns that the table has in `to`, or had last, matched by id; all of them
     ///   may be null. A column that was dropped before is not shown; one that a row had not yet,
-    ///   or that only bears the name of another, is null.
+    ///   or that only bears the name of another, is null. A change of columns changes no row, not
+    ///   even a restore that brings back a column with its values.
     ///
     /// Costs what the commits did to this table; others in the range are not looked at. Memory:
     /// what one commit updated, copied, and what it deleted in part.

@@ -1,8 +1,8 @@
 //! A hold on all that is retained, for work that looks at many versions one after the other.
 //!
 //! While it is there nothing that it shows is freed, however much expires meanwhile. It stands in
-//! nobody's way: it is a value, not a lock. Short work takes the head and lets it go; what lasts
-//! takes this, for whoever lets go last of what has expired would have to free it.
+//! nobody's way: it is a value, not a lock. Letting it go costs nothing either: a head that somebody
+//! holds when it is superseded goes to the reclaim list, which lets go of it last.
 
 use std::sync::Arc;
 
@@ -15,8 +15,7 @@ use crate::published::{Head, Published};
 
 /// One head, with everything that was retained when it was current.
 pub(crate) struct Hold {
-    /// Taken out when it is let go.
-    head: Option<Arc<Head>>,
+    head: Arc<Head>,
 }
 
 impl Hold {
@@ -25,11 +24,11 @@ impl Hold {
     }
 
     pub(crate) fn of(head: Arc<Head>) -> Self {
-        Self { head: Some(head) }
+        Self { head }
     }
 
     pub(crate) fn timeline(&self) -> &Timeline {
-        &self.head.as_ref().expect("the head is there until the hold is dropped").timeline
+        &self.head.timeline
     }
 
     /// The version at a moment, among those that are held.
@@ -41,18 +40,4 @@ impl Hold {
         };
         self.timeline().at(at, now)
     }
-}
-
-impl Drop for Hold {
-    fn drop(&mut self) {
-        if let Some(head) = self.head.take() {
-            let_go(head);
-        }
-    }
-}
-
-/// The one place where a hold ends. If versions have expired meanwhile and nobody else holds them,
-/// they are freed by whoever drops the head: here, on this thread, unless it is handed on.
-fn let_go(head: Arc<Head>) {
-    drop(head);
 }

@@ -31,15 +31,16 @@ impl Identity {
         Self { store: fresh(), first, ancestors: Arc::default() }
     }
 
-    /// That of a store that begins with `version`, and the version to begin with: `version` itself,
-    /// or what belongs to the new store where it never belonged to one.
+    /// That of a store that begins with a copy of `version`, and the version to begin with: that
+    /// copy, or what belongs to the new store where it never belonged to one. A value of its own,
+    /// for each store frees what is its own.
     ///
     /// A version of neither this store nor its past is the only one that is known of its store.
-    pub(crate) fn fork(&self, version: Arc<Version>) -> (Self, Arc<Version>) {
+    pub(crate) fn fork(&self, version: Version) -> (Self, Arc<Version>) {
         let first = version.id();
         let Some(of) = version.store() else {
             let identity = Self::new(first);
-            let version = Version::clone(&version).of_store(Some(identity.store));
+            let version = version.of_store(Some(identity.store));
             return (identity, Arc::new(version));
         };
         let elder = match self.ancestors.iter().position(|(store, _)| *store == of) {
@@ -48,7 +49,7 @@ impl Identity {
             None => &[],
         };
         let ancestors = elder.iter().copied().chain([(of, first)]).collect();
-        (Self { store: fresh(), first, ancestors }, version)
+        (Self { store: fresh(), first, ancestors }, Arc::new(version))
     }
 
     /// The store's id.
@@ -106,10 +107,10 @@ mod tests {
     #[test]
     fn a_fork_descends_from_its_origin_up_to_where_it_left() {
         let origin = Identity::new(VersionId::ZERO);
-        let (fork, first) = origin.fork(version(&origin, 5));
+        let (fork, first) = origin.fork(Version::clone(&version(&origin, 5)));
         assert_eq!(first.store(), Some(origin.store()));
-        let (second, _) = fork.fork(version(&fork, 8));
-        let (back, _) = fork.fork(version(&origin, 3));
+        let (second, _) = fork.fork(Version::clone(&version(&fork, 8)));
+        let (back, _) = fork.fork(Version::clone(&version(&origin, 3)));
         let of_origin = [3, 5, 6].map(|number| version(&origin, number));
         let of_fork = [6, 8, 9].map(|number| version(&fork, number));
         let descends = |from: &Identity, versions: &[Arc<Version>; 3]| {
@@ -129,7 +130,7 @@ mod tests {
     fn a_fork_of_what_was_never_published_owns_its_first_version() {
         let origin = Identity::new(VersionId::ZERO);
         let speculative = Arc::new(Version::clone(&version(&origin, 5)).of_store(None));
-        let (fork, first) = origin.fork(Arc::clone(&speculative));
+        let (fork, first) = origin.fork(Version::clone(&speculative));
         assert_eq!(first.store(), Some(fork.store()));
         assert!(fork.descends_from(&first) && !origin.descends_from(&first));
         assert!(!fork.descends_from(&speculative));

@@ -26,6 +26,7 @@
 //! | make a store | [`Store::in_memory`], [`StoreBuilder`] |
 //! | write rows | [`Store::write`], [`Writer`], [`SaveMode`] |
 //! | read | [`Store::snapshot`], [`Snapshot::table`], [`Table::scan`], [`Reader`] |
+//! | bring rows in by key | [`Store::merge`], [`Merge`], [`merge`] |
 //! | change several tables at once | [`Store::begin`], [`Store::transact`], [`Transaction`] |
 //! | travel in time | [`Store::at`], [`Store::tag`], [`Store::history`], [`Snapshot::diff`] |
 //! | find out what happened, and what would | [`Store::bisect`], [`Store::watch`], [`Snapshot::with`] |
@@ -47,17 +48,21 @@ struct Readme;
 #[doc = include_str!("../../../docs/debugging.md")]
 struct Debugging;
 
+pub mod bisect;
 /// The examples of the guide to retention, as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/retention.md")]
 struct RetentionGuide;
+/// The examples of the page on rows, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/rows.md")]
+struct RowsPage;
 
 /// The examples of the document on the history of rows, as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/row-history.md")]
 struct RowHistoryDocument;
 
-pub mod bisect;
 mod blame;
 mod cell;
 mod clock;
@@ -65,6 +70,7 @@ mod committer;
 mod compact;
 mod cutter;
 mod definition;
+mod diff;
 pub mod error;
 mod expiry;
 mod expression;
@@ -73,12 +79,14 @@ mod history;
 mod hold;
 mod identity;
 mod memory;
+pub mod merge;
 mod metrics;
 mod options;
 mod pattern;
 mod pins;
 mod published;
 mod reader;
+mod reclaim;
 mod revert;
 mod row_change;
 mod row_diff;
@@ -118,16 +126,19 @@ pub use blame::{Blame, BlamedCommit, BlamedRow};
 pub use compact::{Compacted, Compaction};
 pub use cutter::ChunkSize;
 pub use definition::{NewDatabase, NewTable, NewView};
+pub use diff::Diff;
 pub use error::{CommitError, Conflict, ReadError, Remedy, TagError, TravelError, WriteError};
 pub use expiry::Expiry;
 pub use expression::{Assignment, Filter, set, set_with};
 pub use feed::Changes;
 pub use history::History;
 pub use memory::{MemoryReport, VersionMemory};
+pub use merge::Merge;
 pub use metrics::{OldestPin, StoreMetrics};
 pub use options::StoreBuilder;
 pub use pins::{Pin, PinLabel, PinnedSnapshot, Pins};
 pub use reader::Reader;
+pub use reclaim::AwaitingReclaim;
 pub use row_change::Changed;
 pub use row_diff::{RowComparison, RowDiff};
 pub use row_history::{RowHistory, RowState, RowStep};

@@ -11,7 +11,7 @@ use annals_state::conflict::Rule;
 use annals_state::{Timestamp, VersionId};
 
 use crate::error::CommitError;
-use crate::store::{Shared, Store};
+use crate::store::Store;
 
 /// What cannot be told from the timeline.
 pub(crate) struct Counters {
@@ -104,12 +104,6 @@ impl StoreMetrics {
     }
 }
 
-/// **The seam to reclaim:** how many versions await being freed, and how many logical bytes only
-/// they have. Nothing waits yet: whoever drops the last reference frees.
-fn awaiting_reclaim(_shared: &Shared) -> (u64, u64) {
-    (0, 0)
-}
-
 impl Store {
     /// What the store has done since it was made, and what it is made of now.
     ///
@@ -141,7 +135,7 @@ impl Store {
         let commits = newest.0 - counters.first.0;
         let retained = timeline.len() as u64;
         let oldest = pins.iter().find(|pin| pin.version < newest);
-        let (reclaim_versions, reclaim_bytes) = awaiting_reclaim(shared);
+        let awaiting = shared.committer.reclaim.awaiting();
         StoreMetrics {
             commits,
             conflicts: conflicts.filter(|(_, count)| *count > 0).collect(),
@@ -156,8 +150,8 @@ impl Store {
                 .map(|pin| OldestPin { version: pin.version, superseded: pin.superseded }),
             bytes_live: head.version.catalog().bytes(),
             bytes_historical: timeline.historical_bytes(),
-            reclaim_versions,
-            reclaim_bytes,
+            reclaim_versions: awaiting.versions as u64,
+            reclaim_bytes: awaiting.bytes,
         }
     }
 }

@@ -19,6 +19,7 @@ pub(crate) struct Options {
     pub(crate) retries_max: u32,
     pub(crate) chunk_size: ChunkSize,
     pub(crate) clock: Clock,
+    pub(crate) reclaim_bytes_max: u64,
 }
 
 /// Makes a [`Store`].
@@ -57,6 +58,7 @@ impl StoreBuilder {
             retries_max: 64,
             chunk_size: ChunkSize::default(),
             clock: Clock::System,
+            reclaim_bytes_max: crate::reclaim::BYTES_MAX,
         };
         Self { options, retention: Retention::default() }
     }
@@ -89,6 +91,14 @@ impl StoreBuilder {
     /// What stays of the past.
     pub fn retention(mut self, retention: Retention) -> Self {
         self.retention = retention;
+        self
+    }
+
+    /// How many logical bytes of versions that have expired, and that nobody holds, may wait to be
+    /// freed; 256 MiB by default. While it is more, or more than 16,384 versions, each commit that
+    /// expires some also frees some: at most 16 slices of 1,024 chunks or versions.
+    pub fn reclaim_bytes_max(mut self, bytes: u64) -> Self {
+        self.options.reclaim_bytes_max = bytes;
         self
     }
 

@@ -35,19 +35,12 @@ pub(crate) fn holders(version: &Arc<Version>, own: usize) -> usize {
     Arc::strong_count(version).saturating_sub(own)
 }
 
-/// **The seam to reclaim:** versions that have expired and that the store still has elsewhere,
-/// each with one reference of the store's own beside the one that is returned, in any order.
-/// Nothing keeps them yet: whoever drops the last reference frees.
-fn expired_elsewhere(_shared: &Shared) -> Vec<Arc<Version>> {
-    Vec::new()
-}
-
 /// The expired versions that somebody holds, in the order of their numbers. Not to be kept: it
 /// holds them too.
 pub(crate) fn expired_and_held(shared: &Shared) -> Vec<Arc<Version>> {
-    let mut versions = expired_elsewhere(shared);
+    // One reference is the reclaim list's, the other the one that is returned.
+    let mut versions = shared.committer.reclaim.held();
     versions.retain(|version| holders(version, 2) > 0);
-    versions.sort_by_key(|version| version.id());
     versions
 }
 
@@ -231,7 +224,7 @@ impl Store {
     }
 
     /// The versions that somebody holds, oldest first: a snapshot, table, scan, reader or
-    /// transaction of this store, or a fork that began with one.
+    /// transaction of this store.
     ///
     /// Counts are of a moment: a read or a commit that is under way may show for its time. Takes
     /// no lock that a committer takes. O(versions that can be reached), and for expired ones that

@@ -64,10 +64,16 @@ impl Published {
     }
 
     /// Makes `next` the head and returns the one before, for the caller to drop where it disturbs
-    /// nobody. The caller is in the commit section, so publishers come one by one.
-    pub(crate) fn publish(&self, next: Arc<Head>) -> Arc<Head> {
+    /// nobody; or nothing, if the cell does that itself once it is read no more. The caller is in
+    /// the commit section, so publishers come one by one.
+    pub(crate) fn publish(&self, next: Arc<Head>) -> Option<Arc<Head>> {
         // ORDERING: before the swap, which releases it; see `is_newest`.
         self.announced.store(next.version.id().0, Ordering::Release);
         self.head.swap(next)
+    }
+
+    /// Takes the head out, when nobody reads.
+    pub(crate) fn close(&mut self, next: Arc<Head>) -> Arc<Head> {
+        self.head.replace(next)
     }
 }

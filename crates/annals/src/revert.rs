@@ -110,6 +110,8 @@ impl Transaction {
             WriteError::Revert(Box::new(RevertError { version, obstacles }))
         })?;
         self.message_if_none(|| format!("revert of {version}"));
+        // What comes back is theirs.
+        self.keep_until_dropped([before, after]);
         let savepoint = self.savepoint();
         for change in changes {
             if let Err(error) = self.stage(change, location) {

@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use annals_state::catalog::Database;
-use annals_state::diff::VersionDiff;
 use annals_state::name::{ToDatabaseName, ToTableName};
 use annals_state::predicate::Predicate;
 use annals_state::pruning::table_bounds;
@@ -14,6 +13,7 @@ use annals_state::{Catalog, Commit, TableName, Timestamp, Version, VersionId};
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
 
+use crate::diff::Diff;
 use crate::error::ReadError;
 use crate::pattern::Pattern;
 use crate::scan::Scan;
@@ -141,16 +141,17 @@ impl Snapshot {
 
     /// What is different in `other` as seen from here. O(what differs): what both versions share
     /// is skipped, whatever its size.
-    pub fn diff(&self, other: &Self) -> VersionDiff {
-        VersionDiff::between(&self.version, &other.version)
+    pub fn diff(&self, other: &Self) -> Diff {
+        Diff::between(self, other)
     }
 }
 
 /// What a transaction has read so far, shared by the tables that it handed out.
 #[derive(Debug)]
 pub(crate) struct ReadLog {
-    base: Arc<Version>,
     reads: Mutex<ReadSet>,
+    /// Let go of last.
+    base: Arc<Version>,
 }
 
 impl ReadLog {
@@ -170,11 +171,12 @@ impl ReadLog {
 /// Holds its version: what it shows stays as it is, and in memory, as long as it is kept.
 #[derive(Clone, Debug)]
 pub struct Table {
-    /// The version that is held, so that the table's memory is not freed by a reader.
-    version: Arc<Version>,
     name: TableName,
     table: Arc<TableVersion>,
     pub(crate) reads: Option<Arc<ReadLog>>,
+    /// The version that is held, so that the table's memory is not freed by a reader. Let go of
+    /// last: whoever is waiting to free it may do so from then on.
+    version: Arc<Version>,
 }
 
 /// What is known of a column without reading a row.

@@ -12,8 +12,8 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use annals_state::commit::{Isolation, Operation};
-use annals_state::diff::VersionDiff;
 
+use crate::diff::Diff;
 use crate::error::CommitError;
 use crate::options::StoreBuilder;
 use crate::snapshot::Snapshot;
@@ -56,7 +56,7 @@ impl<T> Speculation<T> {
     }
 
     /// What differs from the base. O(what differs).
-    pub fn diff(&self) -> VersionDiff {
+    pub fn diff(&self) -> Diff {
         self.base().diff(&self.snapshot)
     }
 

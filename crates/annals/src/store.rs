@@ -22,6 +22,7 @@ use crate::options::{Options, StoreBuilder};
 use crate::pins::PinRegistry;
 use crate::published::{Head, Published};
 use crate::reader::Reader;
+use crate::reclaim::{AwaitingReclaim, Reclaim};
 use crate::snapshot::{Snapshot, Table};
 use crate::source::Source;
 use crate::transaction::{Committed, Transaction};
@@ -54,6 +55,13 @@ pub(crate) struct Shared {
 pub struct Origin {
     /// The version that it began with, by its number in the store that it was forked from.
     pub version: VersionId,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.end_watches();
+        self.committer.close(&mut self.published);
+    }
 }
 
 impl Shared {
@@ -100,7 +108,7 @@ impl Store {
         let pinned = Arc::default();
         let head = Arc::new(Head::new(Timeline::starting_at(version), retention));
         let published = Published::new(Arc::clone(&head));
-        let committer = Committer::new(head);
+        let committer = Committer::new(head, Reclaim::new(options.reclaim_bytes_max));
         let watchers = Arc::default();
         let shared =
             Shared { published, committer, options, identity, watchers, counters, pinned, origin };
@@ -210,7 +218,7 @@ impl Store {
         let (at, now) = (at.into(), self.shared.options.clock.now());
         self.shared.committer.change_timeline(&self.shared.published, |timeline, _| {
             let version = timeline.at(&at, now)?.id();
-            timeline.tag(tag, version).map(|()| version)
+            timeline.tag(tag, version).map(|()| (version, Vec::new()))
         })
     }
 
@@ -220,7 +228,10 @@ impl Store {
     ///
     /// [`TagError::NoTag`].
     pub fn untag(&self, tag: &str) -> Result<VersionId, TagError> {
-        let change = |timeline: &mut Timeline, _: &mut Retention| timeline.untag(tag);
+        let change = |timeline: &mut Timeline, _: &mut Retention| {
+            let (version, expired) = timeline.untag(tag)?;
+            Ok((version, expired.into_iter().collect()))
+        };
         self.shared.committer.change_timeline(&self.shared.published, change)
     }
 
@@ -241,20 +252,35 @@ impl Store {
         self.shared.published.head().timeline.historical_bytes()
     }
 
+    /// Expired versions that are not freed yet, and how many of these are held. They are freed on
+    /// a thread of their own, soon after nobody holds them any more. O(these versions).
+    pub fn awaiting_reclaim(&self) -> AwaitingReclaim {
+        self.shared.committer.reclaim.awaiting()
+    }
+
+    /// Waits until everything is freed that has expired and that nobody holds, of this store and
+    /// of stores that were dropped; at most for `timeout`. Returns whether it is.
+    ///
+    /// For programs and tests that look at how much memory is used. Nothing else needs it: what
+    /// is read and written does not depend on what is freed.
+    pub fn settle(&self, timeout: Duration) -> bool {
+        self.shared.committer.reclaim.settle(timeout)
+    }
+
     /// A new store that begins with the newest version of this one. O(1): memory is shared, and
     /// each goes its own way from there. It has one version, which keeps its number.
     pub fn fork(&self) -> Self {
-        self.fork_at(self.shared.published.version())
+        self.fork_at(&self.shared.published.version())
     }
 
     /// A new store that begins with what `snapshot` shows; see [`fork`](Self::fork).
     pub fn fork_from(&self, snapshot: &Snapshot) -> Self {
-        self.fork_at(Arc::clone(snapshot.value()))
+        self.fork_at(snapshot.value())
     }
 
-    fn fork_at(&self, version: Arc<Version>) -> Self {
+    fn fork_at(&self, version: &Version) -> Self {
         let origin = Some(Origin { version: version.id() });
-        let (identity, version) = self.shared.identity.fork(version);
+        let (identity, version) = self.shared.identity.fork(version.clone());
         let options = self.shared.options.clone();
         Self::starting_at(version, options, self.retention(), identity, origin)
     }

@@ -28,9 +28,10 @@ use crate::writer::{Target, Writer};
 #[must_use = "a transaction does nothing until it is committed"]
 pub struct Transaction {
     shared: Arc<Shared>,
-    base: Arc<Version>,
     draft: Draft,
     reads: Arc<ReadLog>,
+    /// Let go of after what shares its tables.
+    base: Arc<Version>,
     isolation: Isolation,
     info: CommitInfo,
     assertions: Vec<Assertion>,
@@ -45,14 +46,17 @@ pub(crate) struct Draft {
     pub(crate) catalog: Catalog,
     pub(crate) writes: WriteSet,
     pub(crate) operations: Run<Arc<Operation>>,
+    /// Versions that tables were taken from to be restored. Let go of last.
+    pub(crate) sources: Run<Arc<Version>>,
 }
 
 /// A transaction without its store.
 pub(crate) struct Detached {
-    pub(crate) base: Arc<Version>,
     pub(crate) draft: Draft,
-    pub(crate) isolation: Isolation,
     reads: Arc<ReadLog>,
+    /// Let go of after what shares its tables.
+    pub(crate) base: Arc<Version>,
+    pub(crate) isolation: Isolation,
     info: CommitInfo,
     assertions: Vec<Assertion>,
 }
@@ -90,6 +94,11 @@ pub struct Committed {
 }
 
 impl Committed {
+    /// What is not committed yet: the version that it was decided on.
+    pub(crate) fn none(version: VersionId) -> Self {
+        Self { version, commit: None, applied_before: false, retries: 0 }
+    }
+
     /// What an idempotent write finds that was applied before.
     pub(crate) fn before(version: VersionId, commit: Option<Arc<Commit>>) -> Self {
         Self { version, commit, applied_before: true, retries: 0 }
@@ -134,6 +143,7 @@ impl Transaction {
             catalog: base.catalog().clone(),
             writes: WriteSet::default(),
             operations: Run::new(),
+            sources: Run::new(),
         };
         let isolation = shared.options.isolation;
         let reads = Arc::new(ReadLog::new(Arc::clone(&base)));
@@ -199,6 +209,11 @@ impl Transaction {
         let (application, asked) = self.info.application.as_ref()?;
         let (newest, version) = self.base.catalog().applied(application)?;
         (*asked <= newest).then_some(version)
+    }
+
+    /// Holds versions of which changes have parts, until after these are let go of.
+    pub(crate) fn keep_until_dropped(&mut self, versions: impl IntoIterator<Item = Arc<Version>>) {
+        versions.into_iter().for_each(|version| self.draft.sources.push_back(version));
     }
 
     /// Says why, if the caller has not said it.

@@ -378,9 +378,9 @@ impl Drop for Waiting<'_> {
     }
 }
 
-impl Drop for Shared {
+impl Shared {
     /// The last handle is gone: lets the watches see what was committed until now, then end.
-    fn drop(&mut self) {
+    pub(crate) fn end_watches(&self) {
         // Without a handle no watch can be made, so if there is none now there never will be.
         if Arc::strong_count(&self.watchers) > 1 {
             self.watchers.end(Hold::on(&self.published));

@@ -30,15 +30,19 @@ impl Catalog {
         let mut metrics = Metrics::default();
         let moved = |chunk: u64| CatalogError::RowsMoved { table: name.clone(), chunk };
         let mut take_out = |sequence: u64, removal: &Removal| {
-            let taken = take_out(&mut state, sequence, removal, place);
-            taken.ok_or_else(|| moved(sequence)).map(|taken| metrics += taken)
+            take_out(&mut state, sequence, removal, place).map(|taken| metrics += taken)
         };
         for (sequence, removal) in removed {
             match place.relocation.translate(current.id, *sequence, removal) {
-                None => take_out(place.sequence(current.id, *sequence), removal)?,
+                None => {
+                    let sequence = place.sequence(current.id, *sequence);
+                    take_out(sequence, removal).ok_or_else(|| moved(sequence))?;
+                }
                 Some(elsewhere) => {
                     for (sequence, rows) in elsewhere {
-                        take_out(sequence, &Removal::Rows(rows))?;
+                        // Rows that were found are there. A chunk that is not went with an earlier
+                        // change of this transaction.
+                        let _ = take_out(sequence, &Removal::Rows(rows));
                     }
                 }
             }

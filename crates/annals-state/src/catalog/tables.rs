@@ -107,6 +107,20 @@ impl Tables {
         self.buckets.values().flat_map(Bucket::tables)
     }
 
+    /// As [`iter`](Self::iter), of a map that is no longer needed: each part of it is freed once
+    /// its tables have been taken, unless others share it.
+    pub(crate) fn into_tables(self) -> impl Iterator<Item = Arc<TableVersion>> {
+        self.buckets.into_iter().flat_map(|(_, bucket)| {
+            let others = bucket.others.map_or_else(Vec::new, Arc::unwrap_or_clone);
+            std::iter::once(bucket.table).chain(others)
+        })
+    }
+
+    /// Whether both are one value, by identity.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.buckets.ptr_eq(&other.buckets)
+    }
+
     /// The tables of one database, in no particular order.
     pub(crate) fn in_database<'a>(
         &'a self,

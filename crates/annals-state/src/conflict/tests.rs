@@ -7,13 +7,14 @@ mod told;
 
 use std::sync::Arc;
 
-use crate::catalog::tests::kit::{Row, batch, row, rows_of, table};
+use crate::catalog::Catalog;
+use crate::catalog::tests::kit::{Row, chunks, row, table};
 use crate::catalog::tests::story::Story;
-use crate::catalog::tests::wishes::{Wish, add_columns, comment, set};
-use crate::chunk::Chunk;
-use crate::table::{ChunkEntry, Chunks, TableVersion};
+use crate::catalog::tests::wishes::{Which, Wish, add_columns, comment, set};
+use crate::commit::OperationKind;
+use crate::table::ChunkEntry;
 use crate::version::{Version, VersionId};
-use crate::write_set::SchemaChange;
+use crate::write_set::{Change, NewRows, Revival, SchemaChange};
 
 /// The columns of a table `a` at the base.
 const COLUMNS: [&str; 2] = ["k", "v"];
@@ -28,7 +29,8 @@ enum Theirs {
     DeleteSame,
     /// From the chunk of k = 3, 4.
     DeleteOther,
-    UpdateSame,
+    /// Replaces k = 1 by k = 60.
+    ReplaceSame,
     Overwrite,
     OverwriteSchema,
     /// All chunks into one.
@@ -50,16 +52,27 @@ enum Theirs {
     SetColumnComment,
     /// `p` to another value and back.
     SetPAndBack,
+    /// In the chunk of k = 1, 2.
+    UpdateSame,
+    /// In the chunk of k = 3, 4.
+    UpdateOther,
+    /// Updates k = 1 and inserts.
+    Merge,
+    /// Brings back k = 7, into the chunk of k = 8.
+    Revive,
+    SetSchema,
+    /// The chunk of k = 3, 4.
+    CompactOther,
 }
 
 use Theirs::*;
 
-const ALL: [(&str, Theirs); 22] = [
+const ALL: [(&str, Theirs); 28] = [
     ("am", AppendMatching),
     ("ao", AppendOther),
     ("ds", DeleteSame),
     ("do", DeleteOther),
-    ("us", UpdateSame),
+    ("ws", ReplaceSame),
     ("ow", Overwrite),
     ("os", OverwriteSchema),
     ("co", Compact),
@@ -77,6 +90,12 @@ const ALL: [(&str, Theirs); 22] = [
     ("sc", SetComment),
     ("cc", SetColumnComment),
     ("pp", SetPAndBack),
+    ("us", UpdateSame),
+    ("uo", UpdateOther),
+    ("me", Merge),
+    ("rv", Revive),
+    ("ss", SetSchema),
+    ("cp", CompactOther),
 ];
 
 /// A store with a table `a` that has everything done to it before the base already.
@@ -111,7 +130,8 @@ impl Scene {
         let same = story.one(Wish::append("a", &COLUMNS, &[6]));
         story.one(Wish::restore("a", &other));
         story.all(&[Wish::describe("a", set("p", "1")), Wish::describe("a", comment(Some("now")))]);
-        let base = story.one(Wish::overwrite("a", &COLUMNS, &[1, 2, 3, 4]));
+        let base = story
+            .all(&[Wish::overwrite("a", &COLUMNS, &[1, 2, 3, 4, 7, 8]), Wish::delete("a", "k", 7)]);
         Self { story, other, same, base }
     }
 
@@ -126,14 +146,22 @@ impl Scene {
             AppendOther => vec![Wish::append("a", &COLUMNS, &[50])],
             DeleteSame => vec![Wish::delete("a", "k", 1)],
             DeleteOther => vec![Wish::delete("a", "k", 3)],
-            UpdateSame => {
+            ReplaceSame => {
                 let (name, column) = (table("a"), "k".to_owned());
                 let rows = rows(&[60]);
                 vec![Wish::ReplaceWhere { name, column, value: 1, rows, told: false }]
             }
             Overwrite => vec![Wish::overwrite("a", &COLUMNS, &[70])],
             OverwriteSchema => vec![Wish::overwrite_schema("a", &["k", "other"], &[70])],
-            Compact => return self.compact(),
+            Compact => vec![Wish::compact("a")],
+            CompactOther => {
+                let state = self.base.catalog().table(&table("a")).unwrap().state();
+                let chunks = Some(state.chunks().skip(1).take(1).map(|(chunk, _)| chunk).collect());
+                vec![Wish::Compact { name: table("a"), chunks, shuffle: Some(1) }]
+            }
+            UpdateSame => vec![Wish::update("a", "k", 1, "v", 60)],
+            UpdateOther => vec![Wish::update("a", "k", 3, "v", 60)],
+            Merge | Revive | SetSchema => Vec::new(),
             AddColumn => alter(add_columns(&["x"])),
             RenameColumn => alter(SchemaChange::RenameColumn { from: "v".into(), to: "w".into() }),
             SetNullable => alter(SchemaChange::SetNullable(k())),
@@ -155,7 +183,15 @@ impl Scene {
                 vec![Wish::describe("a", set("p", "1"))]
             }
         };
-        let version = self.story.all(&wishes).id();
+        let version = match theirs {
+            Merge => {
+                let head = self.story.head();
+                self.commit(merge(head.catalog(), VersionId(head.id().0 + 1)))
+            }
+            Revive => self.commit(revive(&self.base)),
+            SetSchema => self.commit(set_schema(&self.base)),
+            _ => self.story.all(&wishes).id(),
+        };
         // With properties set or put back, another property set would be to blame as well.
         let of_properties =
             [Restore, RestoreSame, RestoreStore, SetP, SetQ, SetComment, SetColumnComment];
@@ -166,34 +202,50 @@ impl Scene {
         version
     }
 
-    /// No change compacts yet: this one is made by hand.
-    fn compact(&mut self) -> VersionId {
+    fn commit(&mut self, change: Change) -> VersionId {
         let mut tx = self.story.begin();
-        // Something to commit, in whose place the compacted table is put.
-        tx.wish(&Wish::describe("a", set("late", "1"))).unwrap();
-        let old = self.base.catalog().table(&table("a")).unwrap();
-        let mut next = TableVersion::clone(tx.draft.table(&table("a")).unwrap());
-        let mut state = (*next.state).clone();
-        let all = batch(old.state().arrow_schema(), &rows_of(old.state()));
-        let chunk = Arc::new(Chunk::new(all));
-        let layout = state.layout_of(&Arc::clone(&state.schema));
-        state.chunks = Chunks::new();
-        state.bytes = chunk.bytes();
-        let entry = ChunkEntry {
-            ids: crate::table::RowIds::From(next.marks.next_row),
-            birth: next.since,
-            layout,
-            chunk,
-            deleted: None,
-        };
-        next.marks.next_row += state.rows;
-        state.chunks.insert(next.marks.next_sequence, entry);
-        next.marks.next_sequence += 1;
-        next.stamps.compact = next.since;
-        next.state = Arc::new(state);
-        let version = next.since;
-        tx.draft.tables.insert(Arc::new(next));
-        self.story.commit(tx).unwrap();
-        version
+        tx.stage(change).unwrap();
+        self.story.commit(tx).unwrap().id()
     }
+}
+
+/// Gives the row k = 1 another value and brings one with k = 50, as a merge does.
+fn merge(catalog: &Catalog, at: VersionId) -> Change {
+    let which = Which { column: "k".into(), value: 1, told: true };
+    let wish = Wish::Update { name: table("a"), which, set: ("v".into(), 60) };
+    let mut change = wish.change(catalog, at);
+    let Change::ChangeRows { rows: changed, label, .. } = &mut change else { panic!() };
+    *label = OperationKind::Merge { on: "k".into() };
+    let new = chunks(&changed.layout, &rows(&[50]), 2);
+    changed.chunks = changed.chunks.iter().chain(&*new).cloned().collect();
+    change
+}
+
+/// Lets the row k = 7 be again, as a revert does.
+fn revive(base: &Version) -> Change {
+    let (name, state) = (table("a"), base.catalog().table(&table("a")).unwrap().state());
+    let (sequence, entry) = state.chunks().find(|(_, entry)| entry.deletions().is_some()).unwrap();
+    let rows = entry.deletions().unwrap().rows().clone();
+    let revival = Revival {
+        sequence,
+        entry: ChunkEntry { deleted: None, ..entry.clone() },
+        layout: Arc::clone(state.layout(entry)),
+        rows,
+    };
+    Change::ChangeRows {
+        name,
+        removed: Arc::default(),
+        revived: [revival].into(),
+        rows: NewRows::none(Arc::clone(state.schema())),
+        predicate: None,
+        alone: false,
+        label: OperationKind::Revert { of: base.id() },
+    }
+}
+
+/// Lets the column v go by another name, as the revert of a schema change does.
+fn set_schema(base: &Version) -> Change {
+    let state = base.catalog().table(&table("a")).unwrap().state();
+    let schema = Arc::new(state.schema().rename_column("v", "was").unwrap());
+    Change::SetSchema { name: table("a"), schema, description: "as it was".into() }
 }

@@ -76,13 +76,14 @@ fn check_databases(diff: &VersionDiff, from: &Catalog, to: &Catalog) {
     assert_eq!(diff.databases, expected);
 }
 
-/// The ids of a table's live rows with the bytes of its chunks, by sequence.
-fn held(table: Option<&TableVersion>) -> (BTreeSet<u64>, BTreeMap<u64, ChunkEntry>) {
+/// The places of a table's live rows, and its chunks by sequence. By places and not by ids: a row
+/// that was written anew counts as gone and come.
+fn held(table: Option<&TableVersion>) -> (BTreeSet<(u64, u32)>, BTreeMap<u64, ChunkEntry>) {
     let (mut rows, mut chunks) = (BTreeSet::new(), BTreeMap::new());
     for (sequence, entry) in table.iter().flat_map(|table| table.state().chunks()) {
         let live = (0..entry.chunk().rows() as u32)
             .filter(|row| !entry.deletions().is_some_and(|d| d.rows().contains(*row)));
-        rows.extend(live.map(|row| entry.origin(row).row));
+        rows.extend(live.map(|row| (sequence, row)));
         chunks.insert(sequence, entry.clone());
     }
     (rows, chunks)

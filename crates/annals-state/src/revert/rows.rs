@@ -84,21 +84,26 @@ pub(super) fn undo(
     schema: &TableSchema,
 ) -> Result<Undone, BTreeMap<VersionId, Reason>> {
     let (mut went, mut came) = moved(old.state(), new.state());
-    cancel_moves(&mut went, &mut came, old.high_water().next_row);
+    // Where columns go back as well, rows that were written anew under others go back with them.
+    let columns_stay = *schema == **now.state().schema();
+    if columns_stay {
+        cancel_moves(&mut went, &mut came, old.high_water().next_row);
+    }
     let updated = ids_of_both(&went, &came, old.high_water().next_row);
 
     let (mut undone, mut gone) = (Undone::default(), Sought::new());
     for rows in &came {
         take_out_here(rows, now.state(), &mut undone.removed, &mut gone);
     }
-    let lost = take_out_elsewhere(gone, new.state(), now.state(), &mut undone.removed)?;
+    let states = (&**new.state(), &**now.state());
+    let (lost, returned) = take_out_elsewhere(gone, &updated, states, &mut undone.removed)?;
     let back = present_since(&went, new.state(), now.state());
     for Rows { sequence, entry, rows } in went {
         let keep = |index: &u32| {
             let id = entry.origin(*index).row;
-            match updated.contains(&id) {
+            match updated.contains_key(&id) {
                 // What was updated and has been deleted since stays deleted.
-                true => !lost.contains_key(&id),
+                true => !lost.contains_key(&id) && !returned.contains(&id),
                 false => !back.contains(&id),
             }
         };
@@ -131,12 +136,14 @@ pub(super) fn written_since(
     let given: Vec<_> = given.map(Column::id).collect();
     let state = now.state();
     for difference in new.state().chunk_map().diff(state.chunk_map()) {
-        let ChunkDifference::Added(_, entry) = difference else { continue };
+        let ChunkDifference::Added(sequence, entry) = &difference else { continue };
         let layout = state.layout(entry);
         let rewritten = matches!(entry.ids(), RowIds::Kept(_));
         let has_given = given.iter().any(|id| layout.index_of_id(*id).is_some());
         if (lost && rewritten) || has_given || !are_readable([layout], then) {
-            return Some(entry.birth());
+            // A chunk that was there before was brought back by a revert.
+            let is_new = *sequence >= new.high_water().next_sequence;
+            return Some(if is_new { entry.birth() } else { now.stamps().rows });
         }
     }
     None
@@ -178,14 +185,16 @@ fn may_be_old(rows: &Rows<'_>, first_new: u64) -> bool {
     }
 }
 
-fn ids_of_both(went: &[Rows<'_>], came: &[Rows<'_>], first_new: u64) -> BTreeSet<u64> {
+/// Rows that got other values, with the versions behind those that they had.
+fn ids_of_both(went: &[Rows<'_>], came: &[Rows<'_>], first_new: u64) -> Sought {
     let old = came.iter().filter(|rows| may_be_old(rows, first_new));
     let came: BTreeSet<u64> = old.flat_map(|rows| rows.ids().map(|(id, _)| id)).collect();
     if came.is_empty() {
-        return came;
+        return Sought::new();
     }
-    let went = went.iter().flat_map(|rows| rows.ids().map(|(id, _)| id));
-    went.filter(|id| came.contains(id)).collect()
+    let changed = |rows: &Rows<'_>, (id, index)| (id, rows.entry.origin(index).changed);
+    let went = went.iter().flat_map(|rows| rows.ids().map(move |row| changed(rows, row)));
+    went.filter(|(id, _)| came.contains(id)).collect()
 }
 
 /// Takes out the rows that are where the commit put them; the others are to be looked for.
@@ -208,15 +217,17 @@ fn take_out_here(
     }
 }
 
-/// Takes out the rows that a compaction has moved since. Returns those that are nowhere.
+/// Takes out the rows that a compaction has moved since. Returns those that are nowhere, and the
+/// ids of those that have their `old` values again.
 fn take_out_elsewhere(
     mut gone: Sought,
-    made: &TableState,
-    now: &TableState,
+    old: &Sought,
+    (made, now): (&TableState, &TableState),
     removed: &mut Vec<(u64, Removal)>,
-) -> Result<Sought, BTreeMap<VersionId, Reason>> {
+) -> Result<(Sought, BTreeSet<u64>), BTreeMap<VersionId, Reason>> {
+    let mut returned = BTreeSet::new();
     if gone.is_empty() {
-        return Ok(gone);
+        return Ok((gone, returned));
     }
     let mut updated: BTreeMap<VersionId, u64> = BTreeMap::new();
     let (_, came) = moved(made, now);
@@ -228,6 +239,9 @@ fn take_out_elsewhere(
             if changed == *sought {
                 here.insert(index);
                 gone.remove(&id);
+            } else if old.get(&id) == Some(&changed) {
+                gone.remove(&id);
+                returned.insert(id);
             } else {
                 *updated.entry(changed).or_default() += 1;
             }
@@ -237,7 +251,7 @@ fn take_out_elsewhere(
         }
     }
     if updated.is_empty() {
-        return Ok(gone);
+        return Ok((gone, returned));
     }
     let reason = |(version, rows)| (version, Reason::RowsUpdated { rows });
     Err(updated.into_iter().map(reason).collect())

@@ -113,6 +113,27 @@ impl Chunks {
         self.iter().map(|(_, entry)| entry)
     }
 
+    /// All entries, of a map that is no longer needed: each part of it is freed once its entries
+    /// have been taken. A part that others share is copied, and they keep it.
+    pub(crate) fn into_entries(self) -> impl Iterator<Item = ChunkEntry> {
+        let (one, many) = match self.0 {
+            Kept::Few(one) => (one, None),
+            Kept::Many(map) => (None, Some(map)),
+        };
+        let many = many.into_iter().flatten();
+        one.into_iter().chain(many).map(|(_, entry)| entry)
+    }
+
+    /// How many entries `to` has not, or not the same. O(what differs), by identity.
+    pub(crate) fn count_not_in(&self, to: &Self) -> usize {
+        match (&self.0, &to.0) {
+            (Kept::Many(from), Kept::Many(to)) => {
+                from.diff(to).filter(|item| !matches!(item, DiffItem::Add(..))).count()
+            }
+            _ => self.iter().filter(|(sequence, entry)| to.get(sequence) != Some(entry)).count(),
+        }
+    }
+
     /// The entries from a sequence on. O(log chunks) to begin.
     pub fn range(&self, from: RangeFrom<u64>) -> impl Iterator<Item = (u64, &ChunkEntry)> {
         let (one, many) = match &self.0 {

@@ -4,11 +4,11 @@
 //! anything is due is seen at its first version. The moment is given by the caller: a commit gives
 //! its own timestamp, so that replaying the commits expires the same versions.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Slot, Timeline};
-use crate::version::{Timestamp, Version, VersionId};
+use crate::expired::Expired;
+use crate::version::{Timestamp, VersionId};
 
 /// What may stay of the past. The newest version and tagged ones always do.
 ///
@@ -114,12 +114,7 @@ impl Timeline {
     /// Drops what `policy` does not keep at the moment `now`, oldest first, and returns the
     /// versions: freeing them can be long work, for the caller to do where it disturbs nobody.
     /// Drops at most so many of them, and of records, as `at_most` says.
-    pub fn expire(
-        &mut self,
-        policy: &Retention,
-        now: Timestamp,
-        at_most: usize,
-    ) -> Vec<Arc<Version>> {
+    pub fn expire(&mut self, policy: &Retention, now: Timestamp, at_most: usize) -> Vec<Expired> {
         let (mut gone, mut expiring) = (0, 0);
         while let Some(successor) = self.window.get(gone + 1) {
             let superseded = Some(successor.version.timestamp());
@@ -137,11 +132,15 @@ impl Timeline {
             self.restores.remove_min();
         }
         let mut expired = Vec::with_capacity(expiring);
-        for Slot { version, .. } in self.window.take_front(gone) {
+        let mut going = self.window.take_front(gone).into_iter().peekable();
+        while let Some(Slot { version, .. }) = going.next() {
             if self.tagged.contains_key(&version.id()) {
                 self.kept.insert(version.id(), version);
             } else {
-                expired.push(version);
+                let successor = going.peek().or_else(|| self.window.front());
+                let successor = successor.expect("the newest version never expires");
+                let (bytes, entries) = (successor.bytes_removed, successor.entries_removed);
+                expired.push(Expired { version, bytes, entries });
             }
         }
         let records = self.records.len();

@@ -64,7 +64,7 @@ fn keep(versions_max: usize) -> Retention {
 }
 
 /// Drops all that goes by a policy without a bound on age.
-fn expire(timeline: &mut Timeline, policy: &Retention) -> Vec<Arc<Version>> {
+fn expire(timeline: &mut Timeline, policy: &Retention) -> Vec<Expired> {
     assert_eq!(policy.age_max, None);
     timeline.expire(policy, Timestamp(i64::MAX), usize::MAX)
 }
@@ -126,7 +126,7 @@ fn a_tag_names_one_version_for_good() {
     timeline.tag("A", VersionId(2)).unwrap();
     let tags: Vec<_> = timeline.tags().map(|(tag, version)| (tag.to_string(), version.0)).collect();
     assert_eq!(tags, [("A".to_owned(), 2), ("a".to_owned(), 1)]);
-    assert_eq!(timeline.untag("a"), Ok(VersionId(1)));
+    assert_eq!(timeline.untag("a").unwrap().0, VersionId(1));
     assert_eq!(timeline.untag("a").unwrap_err(), TagError::NoTag { tag: "a".into() });
     timeline.tag("a", VersionId(2)).unwrap();
     assert_eq!(timeline.at(&"a".into(), Timestamp(0)).unwrap().id(), VersionId(2));
@@ -161,7 +161,7 @@ fn a_version_below_the_window_lasts_as_long_as_its_last_tag() {
         timeline.tag(tag, VersionId(version)).unwrap();
     }
     let expired = expire(&mut timeline, &keep(2));
-    let expired: Vec<u64> = expired.iter().map(|version| version.id().0).collect();
+    let expired: Vec<u64> = expired.iter().map(|expired| expired.version.id().0).collect();
     assert_eq!(expired, [0, 1, 3, 5, 6, 7]);
     assert_eq!(numbers(&timeline), [2, 4, 8, 9]);
     assert_eq!((timeline.len(), timeline.oldest_reachable()), (4, VersionId(2)));

@@ -38,6 +38,8 @@ pub(crate) struct Footprint {
     pub(crate) layouts: Vec<Arc<TableSchema>>,
     pub(crate) property_keys: BTreeSet<Arc<str>>,
     pub(crate) sets_comment: bool,
+    /// Whether the columns are set as a whole, and not altered one by one.
+    pub(crate) sets_schema: bool,
     /// The table that a restore puts under the name.
     pub(crate) brings_back: Option<TableId>,
 }
@@ -130,6 +132,7 @@ impl Footprints {
             Change::SetSchema { name, .. } => {
                 let footprint = self.footprint(base, name);
                 footprint.kinds.add(Kinds::SCHEMA);
+                footprint.sets_schema = true;
                 // Rows that are rewritten meanwhile would lose the values of a column that comes
                 // back.
                 let chunks = footprint.base.iter().flat_map(|table| table.state.chunks());
@@ -170,6 +173,7 @@ impl Footprint {
             layouts: Vec::new(),
             property_keys: BTreeSet::new(),
             sets_comment: false,
+            sets_schema: false,
             brings_back: None,
         }
     }

@@ -30,24 +30,16 @@ fn an_expired_version_that_is_held_holds_what_no_version_has_that_can_be_reached
     }
     let third = store.pin_at(3, "report").unwrap();
     let [second, fourth] = [2, 4].map(|version| store.at(version).unwrap());
-    // What a reclaim list would have: a reference of its own, and one that it hands out.
-    let list: Vec<Arc<Version>> =
-        [2, 3, 4].map(|version| Arc::clone(store.at(version).unwrap().value())).into();
     store.tag("kept", 2).unwrap();
     store.expire(&keep(1));
     // Version 2 is tagged, so it is retained.
-    let expired = [Arc::clone(&list[1]), Arc::clone(&list[2])];
-    let head = store.shared().published.head();
-    let labels = store.shared().pinned.by_version();
-    let pins = Pins::of(&head.timeline, &expired, labels);
-    // The list's own reference to version 2 is not known to be the store's.
-    assert_eq!(told(&pins), [(2, 2, true, 0), (3, 1, false, 24), (4, 1, false, 32)]);
+    let pins = store.pins();
+    assert_eq!(told(&pins), [(2, 1, true, 0), (3, 1, false, 24), (4, 1, false, 32)]);
     assert_eq!(&*pins[1].labels[0].label, "report");
     let since = pins[1].superseded.map(|at| at.0);
     assert_eq!(since, Some(fourth.timestamp().0));
     drop((second, third));
-    let pins = Pins::of(&head.timeline, &expired, BTreeMap::new());
-    assert_eq!(told(&pins), [(2, 1, true, 0), (4, 1, false, 32)]);
+    assert_eq!(told(&store.pins()), [(4, 1, false, 32)]);
 }
 
 #[test]
@@ -58,13 +50,9 @@ fn bytes_that_a_tagged_or_a_restored_version_has_are_not_held_by_pins() {
     overwritten(&store, 3);
     store.restore_table("t", 1).unwrap();
     store.tag("kept", 3).unwrap();
-    let held = [1, 2, 3].map(|version| store.at(version).unwrap());
-    let list = [&held[0], &held[1]].map(|held| Arc::clone(held.value()));
-    let expired = list.clone();
+    let _held = [1, 2, 3].map(|version| store.at(version).unwrap());
     store.expire(&keep(1));
-    let head = store.shared().published.head();
-    let pins = Pins::of(&head.timeline, &expired, BTreeMap::new());
-    assert_eq!(told(&pins), [(1, 1, false, 0), (2, 1, false, 16), (3, 1, true, 0)]);
+    assert_eq!(told(&store.pins()), [(1, 1, false, 0), (2, 1, false, 16), (3, 1, true, 0)]);
 }
 
 #[test]
@@ -76,10 +64,8 @@ fn rows_that_only_a_tagged_version_has_beside_a_pinned_one_are_not_held_by_the_p
     store.drop_table("t").unwrap();
     store.tag("kept", 1).unwrap();
     let held = store.at(2).unwrap();
-    let list = [Arc::clone(held.value())];
-    let expired = list.clone();
     store.expire(&keep(1));
-    let head = store.shared().published.head();
-    let pins = Pins::of(&head.timeline, &expired, BTreeMap::new());
-    assert_eq!(told(&pins), [(2, 1, false, 0)]);
+    assert_eq!(told(&store.pins()), [(2, 1, false, 0)]);
+    drop(held);
+    assert_eq!(told(&store.pins()), []);
 }

@@ -273,6 +273,7 @@ impl Transaction {
         let version = self.shared.version_at(&at.into())?;
         let from = version.id();
         let then = state_then(&version, self.draft.catalog.table(&name), &name)?;
+        self.keep_until_dropped([version]);
         self.stage(Change::RestoreTable { name, source: then, from }, Location::caller())
     }
 

@@ -411,7 +411,7 @@ fn spans_that_nobody_can_reach_are_forgotten() {
         spans.map(|life| (life.name.table_str().to_owned(), life.from.0)).collect::<Vec<_>>()
     };
     let rename = |from, to| Change::Rename { from: table(from), to: table(to) };
-    let create = Wish::create("a", &["k"], &[]).change(story.head().catalog());
+    let create = Wish::create("a", &["k"], &[]).change(story.head().catalog(), VersionId::ZERO);
     assert_eq!(step(1, 0, create), [("a".to_owned(), 1)]);
     assert_eq!(step(3, 0, rename("a", "b")), [("a".to_owned(), 1), ("b".to_owned(), 3)]);
     // Version 2 is the last in which it was `a`.

@@ -1,5 +1,5 @@
-//! What a catalog should show after each wish, by rows and names alone: no chunks, no layouts, no
-//! sharing. Past states are kept whole.
+//! What a catalog should show after each wish, by rows and names alone: no layouts, no sharing, and
+//! of chunks their numbers only. Past states are kept whole.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -8,13 +8,14 @@ use std::sync::Arc;
 use arrow_schema::DataType;
 
 use crate::catalog::Catalog;
-use crate::catalog::tests::kit::{Row, columns_of, rows_of};
-use crate::catalog::tests::wishes::{ColumnOf, Wish};
+use crate::catalog::tests::kit::{Row, columns_of, rows_in};
+use crate::catalog::tests::wishes::rows::{COMPACT_ROWS, live, order};
+use crate::catalog::tests::wishes::{ColumnOf, Which, Wish};
 use crate::commit::Metrics;
 use crate::error::CatalogError;
 use crate::name::{DatabaseName, TableName};
 use crate::schema::fold;
-use crate::table::{Life, Stamps, TableId, TableState};
+use crate::table::{ChunkEntry, Life, Origin, Stamps, TableId, TableState, TableVersion};
 use crate::version::VersionId;
 use crate::write_set::{PropertyPatch, SchemaChange};
 
@@ -83,8 +84,17 @@ struct State {
     columns: Vec<(String, DataType, bool)>,
     /// By folded column name.
     column_comments: BTreeMap<String, String>,
-    rows: Vec<Row>,
+    /// In the order of a scan.
+    rows: Vec<Held>,
     described: Described,
+}
+
+/// A row: the chunk that it is in, who it is, and what it holds.
+#[derive(Clone, Debug, PartialEq)]
+struct Held {
+    chunk: u64,
+    origin: Origin,
+    row: Row,
 }
 
 impl State {
@@ -99,7 +109,7 @@ impl State {
             is_view: state.is_view(),
             columns: columns_of(state),
             column_comments: state.schema().columns().iter().filter_map(comment).collect(),
-            rows: rows_of(state),
+            rows: held(state),
             described: Described {
                 comment: state.details().comment.as_deref().map(str::to_owned),
                 properties: state.details().properties.iter().map(pair).collect(),
@@ -121,7 +131,8 @@ impl State {
     }
 
     fn refit(&mut self) {
-        self.rows = self.rows.iter().map(|row| self.fitted(row)).collect();
+        let fitted: Vec<Row> = self.rows.iter().map(|held| self.fitted(&held.row)).collect();
+        self.rows.iter_mut().zip(fitted).for_each(|(held, row)| held.row = row);
     }
 
     fn alter(&mut self, alteration: &SchemaChange, life: &mut Lifelong) -> Result<(), Refusal> {
@@ -144,9 +155,9 @@ impl State {
                     return Err(Refusal::Schema);
                 }
                 let old = std::mem::replace(&mut self.columns[at].0, to.clone());
-                for row in &mut self.rows {
-                    let value = row.remove(&old).unwrap();
-                    row.insert(to.clone(), value);
+                for held in &mut self.rows {
+                    let value = held.row.remove(&old).unwrap();
+                    held.row.insert(to.clone(), value);
                 }
                 if let Some(comment) = self.column_comments.remove(&*fold(&old)) {
                     self.column_comments.insert(fold(to).into_owned(), comment);
@@ -324,7 +335,7 @@ impl Model {
                     }
                     let count = state.rows.len();
                     let matches = |row: &Row| row.get(column).copied().flatten() == Some(*value);
-                    state.rows.retain(|row| !matches(row));
+                    state.rows.retain(|held| !matches(&held.row));
                     if state.rows.len() < count {
                         life.stamps.rows = life.now;
                     }
@@ -335,6 +346,40 @@ impl Model {
                     Ok(())
                 })
             }
+            Wish::Delete { name, which } => self.change(name, |state, life| {
+                if take(state, which)?.is_empty() {
+                    return Ok(());
+                }
+                life.stamps.rows = life.now;
+                Ok(())
+            }),
+            Wish::Update { name, which, set: (column, to) } => self.change(name, |state, life| {
+                let mut updated = take(state, which)?;
+                if !updated.is_empty() {
+                    life.stamps.rows = life.now;
+                }
+                for held in &mut updated {
+                    held.row.insert(column.clone(), Some(*to));
+                    held.origin.changed = life.now;
+                }
+                put_again(state, life, updated, 2);
+                Ok(())
+            }),
+            Wish::Compact { name, chunks, shuffle } => self.change(name, |state, life| {
+                if state.is_view {
+                    return Err(Refusal::IsView);
+                }
+                let goes =
+                    |held: &Held| chunks.as_ref().is_none_or(|chunks| chunks.contains(&held.chunk));
+                let rows = std::mem::take(&mut state.rows).into_iter();
+                let (moved, stay): (Vec<Held>, Vec<Held>) = rows.partition(goes);
+                state.rows = stay;
+                let order = order(moved.len(), *shuffle).into_iter();
+                let moved = order.map(|at| moved[at].clone()).collect();
+                put_again(state, life, moved, COMPACT_ROWS);
+                life.stamps.compact = life.now;
+                Ok(())
+            }),
             Wish::Alter { name, alterations } => self.change(name, |state, life| {
                 alterations.iter().try_for_each(|alteration| state.alter(alteration, life))
             }),
@@ -540,10 +585,46 @@ impl Model {
 }
 
 fn add(state: &mut State, life: &mut Lifelong, rows: &[Row]) {
-    let fitted: Vec<Row> = rows.iter().map(|row| state.fitted(row)).collect();
+    let (born, changed) = (life.now, life.now);
+    let new = |(row, at): (&Row, u64)| {
+        let origin = Origin { row: life.rows + at, born, changed };
+        Held { chunk: 0, origin, row: state.fitted(row) }
+    };
+    let new = rows.iter().zip(0..).map(new).collect();
+    put_again(state, life, new, 2);
     life.rows += rows.len() as u64;
-    life.chunks += rows.len().div_ceil(2) as u64;
-    state.rows.extend(fitted);
+}
+
+/// Takes out the rows that match.
+fn take(state: &mut State, which: &Which) -> Result<Vec<Held>, Refusal> {
+    if state.is_view {
+        return Err(Refusal::IsView);
+    }
+    let rows = std::mem::take(&mut state.rows).into_iter();
+    let (taken, stay) = rows.partition(|held| which.matches(&held.row));
+    state.rows = stay;
+    Ok(taken)
+}
+
+/// Puts rows behind all others, in chunks of their own.
+fn put_again(state: &mut State, life: &mut Lifelong, rows: Vec<Held>, chunk_rows: usize) {
+    let chunks = rows.len().div_ceil(chunk_rows) as u64;
+    let put = |(at, held)| Held { chunk: life.chunks + (at / chunk_rows) as u64, ..held };
+    state.rows.extend(rows.into_iter().enumerate().map(put));
+    life.chunks += chunks;
+}
+
+/// The rows that a catalog shows, with who they are.
+fn held(state: &TableState) -> Vec<Held> {
+    let of_chunk = |(chunk, entry): (u64, &ChunkEntry)| {
+        let rows = rows_in(state, entry);
+        let held = |at: u32| {
+            let (origin, row) = (entry.origin(at), rows[at as usize].clone());
+            Held { chunk, origin, row }
+        };
+        live(entry).map(held).collect::<Vec<_>>()
+    };
+    state.chunks().flat_map(of_chunk).collect()
 }
 
 fn describe(state: &mut State, life: &mut Lifelong, patch: &PropertyPatch) {
@@ -603,7 +684,30 @@ fn overwrite(
 
 /// What came and went between two catalogs, row by row and chunk by chunk, by their ids.
 pub(super) fn moved(before: &Catalog, after: &Catalog) -> Metrics {
-    let (old, new) = (Held::by(before), Held::by(after));
+    difference(&Present::by(before, false), &Present::by(after, false))
+}
+
+/// As [`moved`], for a restore, which does not look at rows: those that were written anew since
+/// count as gone and come.
+pub(super) fn restored(before: &Catalog, after: &Catalog) -> Metrics {
+    difference(&Present::by(before, true), &Present::by(after, true))
+}
+
+/// How many rows are in another chunk.
+pub(super) fn rewritten(before: &Catalog, after: &Catalog) -> u64 {
+    let chunks = |catalog: &Catalog| -> BTreeMap<(TableId, u64), u64> {
+        let tables = catalog.tables().map(|(_, table)| table);
+        let held = |table| held(TableVersion::state(table)).into_iter();
+        let id = |table: &Arc<TableVersion>| table.id();
+        tables
+            .flat_map(|t| held(t).map(move |held| ((id(t), held.origin.row), held.chunk)))
+            .collect()
+    };
+    let (old, new) = (chunks(before), chunks(after));
+    old.iter().filter(|(row, chunk)| new.get(row).is_some_and(|now| now != *chunk)).count() as u64
+}
+
+fn difference(old: &Present, new: &Present) -> Metrics {
     let bytes = |chunks: &BTreeMap<(TableId, u64), u64>, other: &BTreeMap<_, _>| {
         let only = chunks.iter().filter(|(chunk, _)| !other.contains_key(*chunk));
         only.fold((0, 0), |(count, sum), (_, bytes)| (count + 1, sum + bytes))
@@ -611,9 +715,13 @@ pub(super) fn moved(before: &Catalog, after: &Catalog) -> Metrics {
     let (chunks_added, bytes_added) = bytes(&new.chunks, &old.chunks);
     let (chunks_removed, bytes_removed) = bytes(&old.chunks, &new.chunks);
     Metrics {
-        rows_added: new.rows.difference(&old.rows).count() as u64,
-        rows_removed: old.rows.difference(&new.rows).count() as u64,
-        rows_updated: 0,
+        rows_added: new.without(old),
+        rows_removed: old.without(new),
+        rows_updated: old
+            .rows
+            .iter()
+            .filter(|(row, changed)| new.rows.get(row).is_some_and(|now| now != *changed))
+            .count() as u64,
         bytes_added,
         bytes_removed,
         chunks_added,
@@ -621,24 +729,30 @@ pub(super) fn moved(before: &Catalog, after: &Catalog) -> Metrics {
     }
 }
 
-struct Held {
-    rows: BTreeSet<(TableId, u64)>,
+struct Present {
+    /// The version that last changed each row.
+    rows: BTreeMap<(TableId, u64, u32), VersionId>,
     chunks: BTreeMap<(TableId, u64), u64>,
 }
 
-impl Held {
-    fn by(catalog: &Catalog) -> Self {
-        let mut held = Self { rows: BTreeSet::new(), chunks: BTreeMap::new() };
+impl Present {
+    /// Rows by their ids, or by their places.
+    fn by(catalog: &Catalog, places: bool) -> Self {
+        let mut present = Self { rows: BTreeMap::new(), chunks: BTreeMap::new() };
         for (_, table) in catalog.tables() {
             for (sequence, entry) in table.state().chunks() {
-                held.chunks.insert((table.id(), sequence), entry.chunk().bytes());
-                let rows = 0..entry.chunk().rows() as u32;
-                let live = rows.filter(|row| {
-                    !entry.deletions().is_some_and(|deleted| deleted.rows().contains(*row))
-                });
-                held.rows.extend(live.map(|at| (table.id(), entry.origin(at).row)));
+                present.chunks.insert((table.id(), sequence), entry.chunk().bytes());
+                present.rows.extend(live(entry).map(|at| {
+                    let Origin { row, changed, .. } = entry.origin(at);
+                    let key = if places { (sequence, at) } else { (row, 0) };
+                    ((table.id(), key.0, key.1), changed)
+                }));
             }
         }
-        held
+        present
+    }
+
+    fn without(&self, other: &Self) -> u64 {
+        self.rows.keys().filter(|row| !other.rows.contains_key(*row)).count() as u64
     }
 }

@@ -8,12 +8,13 @@ use crate::catalog::Catalog;
 use crate::catalog::tests::check_invariants;
 use crate::catalog::tests::kit::{Dice, Row, each_seed, row, rows_in, rows_of, table};
 use crate::catalog::tests::story::{Refused, Story, Tx};
-use crate::catalog::tests::wishes::{Wish, add_columns, random_wish, set};
+use crate::catalog::tests::wishes::rows::live;
+use crate::catalog::tests::wishes::{Which, Wish, add_columns, random_wish, set};
 use crate::commit::{Metrics, Operation};
 use crate::schema::Column;
-use crate::table::{Details, HighWater, Life, Stamps, TableId, TableKind};
+use crate::table::{Details, HighWater, Life, Origin, Stamps, TableId, TableKind};
 use crate::version::{Version, VersionId};
-use crate::write_set::SchemaChange;
+use crate::write_set::{Change, SchemaChange};
 
 /// All that can be told of a table but how its rows are laid out.
 #[derive(Debug, PartialEq)]
@@ -28,8 +29,18 @@ struct Print {
     kind: TableKind,
     details: Details,
     columns: Vec<Column>,
-    /// By sequence: row id and values of the rows that are still there.
-    chunks: BTreeMap<u64, Vec<(u64, Row)>>,
+    /// By sequence: who the rows are that are still there, and their values.
+    chunks: BTreeMap<u64, Vec<(Origin, Row)>>,
+}
+
+impl Print {
+    /// Forgets in which order the rows are.
+    fn without_order(mut self) -> Self {
+        let mut rows: Vec<_> = std::mem::take(&mut self.chunks).into_values().flatten().collect();
+        rows.sort_by_key(|(origin, _)| origin.row);
+        self.chunks = [(0, rows)].into();
+        self
+    }
 }
 
 fn prints(catalog: &Catalog) -> BTreeMap<String, Print> {
@@ -37,11 +48,9 @@ fn prints(catalog: &Catalog) -> BTreeMap<String, Print> {
         let state = version.state();
         let chunk = |(sequence, entry)| {
             let entry: &crate::table::ChunkEntry = entry;
-            let live = |(at, row): (usize, Row)| {
-                let gone = entry.deletions().is_some_and(|d| d.rows().contains(at as u32));
-                (!gone).then_some((entry.origin(at as u32).row, row))
-            };
-            (sequence, rows_in(state, entry).into_iter().enumerate().filter_map(live).collect())
+            let rows = rows_in(state, entry);
+            let rows = live(entry).map(|at| (entry.origin(at), rows[at as usize].clone()));
+            (sequence, rows.collect())
         };
         let print = Print {
             id: version.id(),
@@ -61,8 +70,12 @@ fn prints(catalog: &Catalog) -> BTreeMap<String, Print> {
     catalog.tables().map(print).collect()
 }
 
-/// Panics unless the two differ in layouts at most.
-fn assert_alike(one: &Catalog, other: &Catalog) {
+/// Panics unless the two differ in layouts at most, and in the order of rows if that is asked for.
+fn assert_alike(one: &Catalog, other: &Catalog, ordered: bool) {
+    let prints = |catalog| -> BTreeMap<String, Print> {
+        let prints = prints(catalog).into_iter();
+        prints.map(|(n, p)| (n, if ordered { p } else { p.without_order() })).collect()
+    };
     assert_eq!(prints(one), prints(other));
     assert_eq!(one.databases, other.databases);
     assert_eq!(one.databases_changed, other.databases_changed);
@@ -77,11 +90,21 @@ fn record(operation: &Operation) -> (String, String, Metrics) {
 }
 
 /// A wish that means the same on whatever version it is asked for.
-fn portable(wish: Wish) -> Wish {
+fn portable(wish: Wish, base: &Catalog) -> Wish {
     match wish {
+        // Own chunks have other numbers there.
+        Wish::Compact { name, chunks, shuffle } => {
+            let known = base.table(&name).map_or(0, |table| table.high_water().next_sequence);
+            let chunks = chunks.map(|chunks| chunks.into_iter().filter(|c| *c < known).collect());
+            Wish::Compact { name, chunks, shuffle }
+        }
         // Without its predicate, a deletion is about the chunks of the base only.
         Wish::ReplaceWhere { name, column, value, rows, .. } => {
             Wish::ReplaceWhere { name, column, value, rows, told: true }
+        }
+        Wish::Delete { name, which } => Wish::Delete { name, which: Which { told: true, ..which } },
+        Wish::Update { name, which, set } => {
+            Wish::Update { name, which: Which { told: true, ..which }, set }
         }
         // An overwrite that follows an own change of the schema takes no comments over.
         Wish::Alter { name, mut alterations } => {
@@ -99,7 +122,7 @@ fn portable(wish: Wish) -> Wish {
 fn random_tx(dice: &mut Dice, mut tx: Tx, past: &[Arc<Version>]) -> (Tx, Vec<Wish>) {
     let mut wishes = Vec::new();
     for _ in 0..1 + dice.below(3) {
-        let wish = portable(random_wish(dice, &tx.draft, past));
+        let wish = portable(random_wish(dice, &tx.draft, past), tx.base.catalog());
         if tx.wish(&wish).is_ok() {
             wishes.push(wish);
         }
@@ -112,10 +135,10 @@ fn random_tx(dice: &mut Dice, mut tx: Tx, past: &[Arc<Version>]) -> (Tx, Vec<Wis
 
 #[test]
 fn what_is_carried_over_is_what_would_have_been_done_there() {
-    let (mut carried, mut refused, mut hindered) = (0, 0, 0);
+    let (mut carried, mut refused, mut relocated) = (0, 0, 0);
     // How often the same table had been changed by others in between, and by what.
     let mut met: BTreeMap<String, u32> = BTreeMap::new();
-    each_seed(0..60, |dice| {
+    each_seed(0..120, |dice| {
         let mut story = Story::new();
         for _ in 0..8 {
             let (tx, _) = random_tx(dice, story.begin(), &story.versions);
@@ -131,12 +154,9 @@ fn what_is_carried_over_is_what_would_have_been_done_there() {
             let base = Arc::clone(&mine.base);
             let outcome = mine.check(&head).map(|()| mine.carried_over(&head, VersionId::ZERO));
             let (catalog, operations) = match outcome {
-                Err(_) => {
+                // Rarely it may stand and no longer applies: its database is gone.
+                Err(_) | Ok(Err(_)) => {
                     refused += 1;
-                    continue;
-                }
-                Ok(Err(_)) => {
-                    hindered += 1;
                     continue;
                 }
                 Ok(Ok(done)) => done,
@@ -146,7 +166,15 @@ fn what_is_carried_over_is_what_would_have_been_done_there() {
             for wish in &wishes {
                 direct.wish(wish).unwrap();
             }
-            assert_alike(&catalog, &direct.draft);
+            // Rows that a compaction moved are written in the order in which they were found.
+            let mut compacted = mine.writes.changes().filter_map(|staged| match &staged.change {
+                Change::ChangeRows { name, .. } => head.catalog().table(name),
+                _ => None,
+            });
+            let ordered = !compacted.any(|now| now.stamps().compact > base.id());
+            drop(compacted);
+            relocated += usize::from(!ordered);
+            assert_alike(&catalog, &direct.draft, ordered);
             let one: Vec<_> = operations.iter().map(|o| record(o)).collect();
             let other: Vec<_> = direct.operations.iter().map(|o| record(o)).collect();
             assert_eq!(one, other);
@@ -164,10 +192,20 @@ fn what_is_carried_over_is_what_would_have_been_done_there() {
             story.commit(mine).unwrap();
         }
     });
-    assert!(carried >= 200 && refused >= 50 && hindered >= 1, "{carried} {refused} {hindered}");
-    for kind in ["append", "overwrite", "replace where", "alter schema", "set properties"] {
+    assert!(carried >= 200 && refused >= 50, "{carried} {refused}");
+    for kind in [
+        "append",
+        "overwrite",
+        "replace where",
+        "delete",
+        "update",
+        "compact",
+        "alter schema",
+        "set properties",
+    ] {
         assert!(met.get(kind).is_some_and(|count| *count >= 5), "{kind}: {met:?}");
     }
+    assert!(relocated >= 5, "{relocated}");
 }
 
 #[test]
@@ -292,7 +330,7 @@ fn an_overwrite_keeps_the_comment_that_a_column_got_meanwhile() {
     let mut direct = story.begin();
     direct.wish(&Wish::overwrite("a", &["k"], &[2])).unwrap();
     if story.commit(mine).is_ok() {
-        assert_alike(story.head().catalog(), &direct.draft);
+        assert_alike(story.head().catalog(), &direct.draft, true);
     }
 }
 

@@ -26,7 +26,7 @@ fn refused(tx: &mut Tx, change: Change) -> CatalogError {
 }
 
 fn refused_wish(tx: &mut Tx, wish: &Wish) -> (Refusal, String) {
-    let change = wish.change(&tx.draft);
+    let change = wish.change(&tx.draft, crate::version::VersionId::ZERO);
     let error = refused(tx, change);
     (Refusal::of(&error), error.to_string())
 }

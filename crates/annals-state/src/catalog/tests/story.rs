@@ -68,7 +68,7 @@ impl Tx {
     }
 
     pub(crate) fn wish(&mut self, wish: &Wish) -> Result<&Operation, CatalogError> {
-        let change = wish.change(&self.draft);
+        let change = wish.change(&self.draft, VersionId(self.base.id().0 + 1));
         self.stage(change)
     }
 

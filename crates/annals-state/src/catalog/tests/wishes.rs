@@ -4,12 +4,15 @@
 //! get ids from the mark of the table, rows to delete are found by looking. So one wish can be
 //! staged on a base and carried over, or made on the head at once, and the outcomes compared.
 
+pub(crate) mod rows;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow_schema::{DataType, FieldRef, Schema};
-use roaring::RoaringBitmap;
 
-use super::kit::{Dice, Row, batch, chunks, database, field, row, rows_in, table};
+pub(crate) use self::rows::Which;
+use super::kit::{Dice, Row, batch, chunks, database, field, row, table};
 use crate::Chunk;
 use crate::catalog::Catalog;
 use crate::commit::OperationKind;
@@ -76,6 +79,22 @@ pub(crate) enum Wish {
         value: i64,
         rows: Vec<Row>,
         told: bool,
+    },
+    Delete {
+        name: TableName,
+        which: Which,
+    },
+    /// Gives the rows another value in one column.
+    Update {
+        name: TableName,
+        which: Which,
+        set: (String, i64),
+    },
+    /// Writes these chunks anew, or all: in order, or in another one that follows from a seed.
+    Compact {
+        name: TableName,
+        chunks: Option<BTreeSet<u64>>,
+        shuffle: Option<u64>,
     },
     Alter {
         name: TableName,
@@ -151,8 +170,16 @@ impl Wish {
     }
 
     pub(crate) fn delete(name: &str, column: &str, value: i64) -> Self {
-        let (name, column) = (table(name), column.to_owned());
-        Self::ReplaceWhere { name, column, value, rows: Vec::new(), told: false }
+        Self::Delete { name: table(name), which: which(column, value) }
+    }
+
+    pub(crate) fn update(name: &str, column: &str, value: i64, set: &str, to: i64) -> Self {
+        Self::Update { name: table(name), which: which(column, value), set: (set.into(), to) }
+    }
+
+    /// All chunks, their rows in order.
+    pub(crate) fn compact(name: &str) -> Self {
+        Self::Compact { name: table(name), chunks: None, shuffle: None }
     }
 
     pub(crate) fn alter(name: &str, alterations: impl IntoIterator<Item = SchemaChange>) -> Self {
@@ -178,9 +205,9 @@ impl Wish {
         Self::RestoreTable { name, source, from: version.id() }
     }
 
-    /// The change that it takes in this catalog. Where the catalog does not have what the wish
-    /// needs, a change that the catalog will refuse.
-    pub(crate) fn change(&self, catalog: &Catalog) -> Change {
+    /// The change that it takes in this catalog, as part of the version `at`. Where the catalog
+    /// does not have what the wish needs, a change that the catalog will refuse.
+    pub(crate) fn change(&self, catalog: &Catalog, at: VersionId) -> Change {
         match self.clone() {
             Self::CreateDatabase { name, property } => {
                 let properties = property.map_or_else(PropertyPatch::default, |(k, v)| set(k, v));
@@ -228,7 +255,14 @@ impl Wish {
                 change
             }
             Self::ReplaceWhere { name, column, value, rows, told } => {
-                replace_where(catalog, name, &column, value, &rows, told)
+                replace_where(catalog, name, &Which { column, value, told }, &rows)
+            }
+            Self::Delete { name, which } => rows::delete(catalog, name, &which),
+            Self::Update { name, which, set: (column, to) } => {
+                rows::update(catalog, name, &which, (&column, to), at)
+            }
+            Self::Compact { name, chunks, shuffle } => {
+                rows::compact(catalog, name, chunks.as_ref(), shuffle)
             }
             Self::Alter { name, alterations } => {
                 Change::AlterSchema { name, alterations: alterations.into() }
@@ -344,46 +378,20 @@ pub(crate) fn equals(column: &str, value: i64) -> Predicate {
     col(column).eq(value)
 }
 
-fn replace_where(
-    catalog: &Catalog,
-    name: TableName,
-    column: &str,
-    value: i64,
-    rows: &[Row],
-    told: bool,
-) -> Change {
-    let label = OperationKind::ReplaceWhere { predicate: format!("{column} = {value}").into() };
-    let predicate = told.then(|| Arc::new(equals(column, value)));
-    let Some(table) = catalog.table(&name) else {
-        let removed = Arc::from([]);
-        return Change::ChangeRows {
-            name,
-            removed,
-            revived: Arc::default(),
-            rows: nowhere(),
-            predicate,
-            alone: false,
-            label,
-        };
+fn which(column: &str, value: i64) -> Which {
+    Which { column: column.to_owned(), value, told: false }
+}
+
+fn replace_where(catalog: &Catalog, name: TableName, which: &Which, rows: &[Row]) -> Change {
+    let label = OperationKind::ReplaceWhere { predicate: which.text() };
+    let (removed, rows) = match catalog.table(&name) {
+        None => (Arc::default(), nowhere()),
+        Some(table) => {
+            let state = table.state();
+            (rows::removed(state, which), new_rows(state.schema(), rows))
+        }
     };
-    let state = table.state();
-    let mut removed = Vec::new();
-    for (sequence, entry) in state.chunks() {
-        let matching = |row: &Row| row.get(column).copied().flatten() == Some(value);
-        let found = rows_in(state, entry).iter().map(matching).collect::<Vec<_>>();
-        let mut found: RoaringBitmap =
-            (0..found.len() as u32).filter(|at| found[*at as usize]).collect();
-        if let Some(deleted) = entry.deletions() {
-            found -= deleted.rows();
-        }
-        if !found.is_empty() {
-            let whole = found.len() == entry.live_rows();
-            removed.push((sequence, if whole { Removal::Chunk } else { Removal::Rows(found) }));
-        }
-    }
-    let rows = new_rows(state.schema(), rows);
-    let (removed, revived) = (removed.into(), Arc::default());
-    Change::ChangeRows { name, removed, revived, rows, predicate, alone: false, label }
+    rows::change_rows(name, removed, rows, which, label)
 }
 
 /// Names from which random wishes choose.
@@ -456,7 +464,7 @@ fn random_alteration(dice: &mut Dice, columns: &[ColumnOf]) -> SchemaChange {
 
 /// A wish about whatever `catalog` has, now and then about what it lacks.
 pub(crate) fn random_wish(dice: &mut Dice, catalog: &Catalog, past: &[Arc<Version>]) -> Wish {
-    match dice.below(40) {
+    match dice.below(46) {
         0 => {
             let name = database(dice.pick(&DATABASES));
             let property = dice.one_in(2).then_some(("p", "1"));
@@ -492,7 +500,7 @@ pub(crate) fn random_wish(dice: &mut Dice, catalog: &Catalog, past: &[Arc<Versio
             let patch = random_patch(dice);
             Wish::Describe { name: random_table(dice, catalog, 9), patch }
         }
-        12..=15 => random_change_of_rows(dice, catalog),
+        12..=15 | 40.. => random_change_of_rows(dice, catalog),
         16..=19 => {
             let name = random_table(dice, catalog, 9);
             let columns = its_columns(catalog, &name).unwrap_or_default();
@@ -537,6 +545,9 @@ fn random_change_of_rows(dice: &mut Dice, catalog: &Catalog) -> Wish {
         [] => "k".to_owned(),
         columns => dice.pick(columns).0.clone(),
     };
+    if is_table && !dice.one_in(3) {
+        return rows::random_row_wish(dice, catalog, name, &columns);
+    }
     let value = dice.below(6) as i64;
     let mut rows = if dice.one_in(2) { random_rows(dice, &columns) } else { Vec::new() };
     for row in &mut rows {

@@ -33,6 +33,18 @@ enum Mine {
     SetComment,
     SetColumnComment,
     Drop,
+    /// From the chunk of k = 1, 2.
+    Delete,
+    Update,
+    MergeRows,
+    /// Brings back k = 7.
+    Revert,
+    /// Replaces rows where k = 7: at the base there are none, but there were.
+    WhereRevived,
+    Compact,
+    /// The chunk of k = 1, 2.
+    CompactPart,
+    SetSchema,
 }
 
 /// Row = mine: what it does, whether it has read anything, and the cells. C both stand,
@@ -41,36 +53,45 @@ enum Mine {
 /// Where the design says S there are two columns, or two rows, one that overlaps and one that
 /// does not.
 const MATRIX: &str = "
-mine                | am ao ds do us ow os co ac rc sn rt dr dc re rq rs sp sq sc cc pp
-append          blind | C  C  C  C  C  C  X  C  C  X  X  X  F  F  X  X  X  C  C  C  C  C
-append          read  | C  C  C  C  C  X  X  C  C  X  X  X  F  F  X  X  X  C  C  C  C  C
-merge x         blind | C  C  C  C  C  X  X  C  X  X  X  X  F  F  X  X  X  C  C  C  C  C
-merge z         blind | C  C  C  C  C  X  X  C  C  X  X  X  F  F  X  X  X  C  C  C  C  C
-overwrite       blind | C  C  C  C  C  C  X  C  X  X  X  X  F  F  X  X  X  C  C  C  C  C
-overwrite       read  | X  X  X  X  X  X  X  C  X  X  X  X  F  F  X  X  X  C  C  C  C  C
-truncate        blind | C  C  C  C  C  C  X  C  X  X  X  X  F  F  X  X  X  C  C  C  C  C
-overwrite-schema blind| X  X  X  X  X  X  X  C  X  X  X  X  F  F  X  X  X  C  C  C  C  C
-where-told      blind | X  C  X  C  X  X  X  X  C  X  X  X  F  F  X  X  X  C  C  C  C  C
-where-told      read  | X  C  X  C  X  X  X  X  C  X  X  X  F  F  X  X  X  C  C  C  C  C
-where-untold    blind | C  C  X  C  X  X  X  X  C  X  X  X  F  F  X  X  X  C  C  C  C  C
-where-nothing   blind | C  C  C  C  C  X  X  C  C  X  X  X  F  F  X  X  X  C  C  C  C  C
-add-column x    blind | C  C  C  C  C  X  X  C  X  X  X  X  F  F  X  X  X  C  C  C  C  C
-add-column x    read  | C  C  C  C  C  X  X  C  X  X  X  X  F  F  X  X  X  C  C  C  C  C
-add-column z    blind | C  C  C  C  C  X  X  C  C  X  X  X  F  F  X  X  X  C  C  C  C  C
-rename-column   blind | X  X  X  X  X  X  X  C  X  X  X  X  F  F  X  X  X  C  C  C  C  C
-drop-column     blind | X  X  X  X  X  X  X  C  X  X  X  X  F  F  X  X  X  C  C  C  C  C
-set-nullable    read  | X  X  X  X  X  X  X  C  X  X  X  X  F  F  X  X  X  C  C  C  C  C
-rename-table    blind | X  X  X  X  X  X  X  C  X  X  X  X  F  F  X  X  X  C  C  C  C  C
-restore         blind | X  X  X  X  X  X  X  C  X  X  X  X  F  F  X  X  X  C  C  C  C  C
-restore         read  | X  X  X  X  X  X  X  C  X  X  X  X  F  F  X  X  X  C  C  C  C  C
-set p           blind | C  C  C  C  C  C  C  C  C  C  C  X  F  F  X  C  X  X  C  C  C  C
-set p           read  | C  C  C  C  C  C  C  C  C  C  C  X  F  F  X  C  X  X  C  C  C  C
-set q           blind | C  C  C  C  C  C  C  C  C  C  C  X  F  F  C  C  C  C  X  C  C  C
-set-comment     blind | C  C  C  C  C  C  C  C  C  C  C  X  F  F  X  C  X  C  C  X  C  C
-set-column-comment blind | C  C  C  C  C  C  C  C  C  C  C  X  F  F  C  C  C  C  C  C  C  C
-drop            blind | C  C  C  C  C  C  X  C  C  X  X  X  F  F  X  X  X  C  C  C  C  C
-drop            read  | X  X  X  X  X  X  X  C  C  X  X  X  F  F  X  X  X  C  C  C  C  C
-restore-store   blind | X  X  X  X  X  X  X  X  X  X  X  X  X  X  X  X  X  X  X  X  X  X
+mine                | am ao ds do ws ow os co ac rc sn rt dr dc re rq rs sp sq sc cc pp us uo me rv ss cp
+append          blind | C  C  C  C  C  C  X  C  C  X  X  X  F  F  X  X  X  C  C  C  C  C  C  C  C  C  X  C
+append          read  | C  C  C  C  C  X  X  C  C  X  X  X  F  F  X  X  X  C  C  C  C  C  C  C  C  C  X  C
+merge x         blind | C  C  C  C  C  X  X  C  X  X  X  X  F  F  X  X  X  C  C  C  C  C  C  C  C  C  X  C
+merge z         blind | C  C  C  C  C  X  X  C  C  X  X  X  F  F  X  X  X  C  C  C  C  C  C  C  C  C  X  C
+overwrite       blind | C  C  C  C  C  C  X  C  X  X  X  X  F  F  X  X  X  C  C  C  C  C  C  C  C  C  X  C
+overwrite       read  | X  X  X  X  X  X  X  C  X  X  X  X  F  F  X  X  X  C  C  C  C  C  X  X  X  X  X  C
+truncate        blind | C  C  C  C  C  C  X  C  X  X  X  X  F  F  X  X  X  C  C  C  C  C  C  C  C  C  X  C
+overwrite-schema blind| X  X  X  X  X  X  X  C  X  X  X  X  F  F  X  X  X  C  C  C  C  C  X  X  X  X  X  C
+where-told      blind | X  C  X  C  X  X  X  C  C  X  X  X  F  F  X  X  X  C  C  C  C  C  X  C  X  C  X  C
+where-told      read  | X  C  X  C  X  X  X  C  C  X  X  X  F  F  X  X  X  C  C  C  C  C  X  C  X  C  X  C
+where-untold    blind | C  C  X  C  X  X  X  C  C  X  X  X  F  F  X  X  X  C  C  C  C  C  X  C  X  C  X  C
+where-nothing   blind | C  C  C  C  C  X  X  C  C  X  X  X  F  F  X  X  X  C  C  C  C  C  C  C  C  C  X  C
+add-column x    blind | C  C  C  C  C  X  X  C  X  X  X  X  F  F  X  X  X  C  C  C  C  C  C  C  C  C  X  C
+add-column x    read  | C  C  C  C  C  X  X  C  X  X  X  X  F  F  X  X  X  C  C  C  C  C  C  C  C  C  X  C
+add-column z    blind | C  C  C  C  C  X  X  C  C  X  X  X  F  F  X  X  X  C  C  C  C  C  C  C  C  C  X  C
+rename-column   blind | X  X  X  X  X  X  X  C  X  X  X  X  F  F  X  X  X  C  C  C  C  C  X  X  X  X  X  C
+drop-column     blind | X  X  X  X  X  X  X  C  X  X  X  X  F  F  X  X  X  C  C  C  C  C  X  X  X  X  X  C
+set-nullable    read  | X  X  X  X  X  X  X  C  X  X  X  X  F  F  X  X  X  C  C  C  C  C  X  X  X  X  X  C
+rename-table    blind | X  X  X  X  X  X  X  C  X  X  X  X  F  F  X  X  X  C  C  C  C  C  X  X  X  X  X  C
+restore         blind | X  X  X  X  X  X  X  C  X  X  X  X  F  F  X  X  X  C  C  C  C  C  X  X  X  X  X  C
+restore         read  | X  X  X  X  X  X  X  C  X  X  X  X  F  F  X  X  X  C  C  C  C  C  X  X  X  X  X  C
+set p           blind | C  C  C  C  C  C  C  C  C  C  C  X  F  F  X  C  X  X  C  C  C  C  C  C  C  C  C  C
+set p           read  | C  C  C  C  C  C  C  C  C  C  C  X  F  F  X  C  X  X  C  C  C  C  C  C  C  C  C  C
+set q           blind | C  C  C  C  C  C  C  C  C  C  C  X  F  F  C  C  C  C  X  C  C  C  C  C  C  C  C  C
+set-comment     blind | C  C  C  C  C  C  C  C  C  C  C  X  F  F  X  C  X  C  C  X  C  C  C  C  C  C  C  C
+set-column-comment blind | C  C  C  C  C  C  C  C  C  C  C  X  F  F  C  C  C  C  C  C  C  C  C  C  C  C  C  C
+drop            blind | C  C  C  C  C  C  X  C  C  X  X  X  F  F  X  X  X  C  C  C  C  C  C  C  C  C  X  C
+drop            read  | X  X  X  X  X  X  X  C  C  X  X  X  F  F  X  X  X  C  C  C  C  C  X  X  X  X  X  C
+delete          blind | C  C  X  C  X  X  X  C  C  X  X  X  F  F  X  X  X  C  C  C  C  C  X  C  X  C  X  C
+delete          read  | C  C  X  C  X  X  X  C  C  X  X  X  F  F  X  X  X  C  C  C  C  C  X  C  X  C  X  C
+update          blind | C  C  X  C  X  X  X  C  C  X  X  X  F  F  X  X  X  C  C  C  C  C  X  C  X  C  X  C
+merge-rows      blind | X  C  X  C  X  X  X  C  C  X  X  X  F  F  X  X  X  C  C  C  C  C  X  C  X  C  X  C
+revert          blind | C  C  C  C  C  X  X  X  C  X  X  X  F  F  X  X  X  C  C  C  C  C  C  C  C  X  X  C
+delete-back     blind | X  C  C  C  C  X  X  C  C  X  X  X  F  F  X  X  X  C  C  C  C  C  C  C  C  X  X  C
+compact         blind | C  C  X  X  X  X  X  X  C  X  X  X  F  F  X  X  X  C  C  C  C  C  X  X  X  X  X  X
+compact-part    blind | C  C  X  C  X  X  X  X  C  X  X  X  F  F  X  X  X  C  C  C  C  C  X  C  X  C  X  C
+set-schema      blind | X  X  X  X  X  X  X  X  X  X  X  X  F  F  X  X  X  C  C  C  X  C  X  X  X  X  X  X
+restore-store   blind | X  X  X  X  X  X  X  X  X  X  X  X  X  X  X  X  X  X  X  X  X  X  X  X  X  X  X  X
 ";
 
 fn mine(words: &[&str]) -> Mine {
@@ -97,6 +118,14 @@ fn mine(words: &[&str]) -> Mine {
         ["set-comment"] => Mine::SetComment,
         ["set-column-comment"] => Mine::SetColumnComment,
         ["drop"] => Mine::Drop,
+        ["delete"] => Mine::Delete,
+        ["update"] => Mine::Update,
+        ["merge-rows"] => Mine::MergeRows,
+        ["revert"] => Mine::Revert,
+        ["delete-back"] => Mine::WhereRevived,
+        ["compact"] => Mine::Compact,
+        ["compact-part"] => Mine::CompactPart,
+        ["set-schema"] => Mine::SetSchema,
         other => panic!("{other:?}"),
     }
 }
@@ -136,7 +165,27 @@ impl Mine {
                 alter(SchemaChange::SetColumnComment { name: k(), comment })
             }
             Self::Drop => Wish::drop("a"),
+            Self::Delete => Wish::delete("a", "k", 1),
+            Self::Update => Wish::update("a", "k", 1, "v", 9),
+            Self::WhereRevived => replace(7, rows(&[7]), true),
+            Self::Compact => Wish::compact("a"),
+            Self::CompactPart => {
+                let state = scene.base.catalog().table(&table("a")).unwrap().state();
+                let chunks = Some(state.chunks().take(1).map(|(chunk, _)| chunk).collect());
+                Wish::Compact { name: table("a"), chunks, shuffle: None }
+            }
+            Self::MergeRows | Self::Revert | Self::SetSchema => unreachable!("no wish does this"),
         }
+    }
+
+    fn stage(self, scene: &Scene, tx: &mut Tx) {
+        let change = match self {
+            Self::MergeRows => merge(&tx.draft, VersionId(tx.base.id().0 + 1)),
+            Self::Revert => revive(&scene.base),
+            Self::SetSchema => set_schema(&scene.base),
+            _ => self.wish(scene).change(&tx.draft, VersionId(tx.base.id().0 + 1)),
+        };
+        tx.stage(change).unwrap();
     }
 }
 
@@ -181,7 +230,7 @@ fn every_cell_of_the_matrix_is_as_designed() {
                     // Whatever it is: not blind.
                     tx.reads.looked_up(scene.base.catalog(), &table("u"));
                 }
-                tx.wish(&mine.wish(&scene)).unwrap();
+                mine.stage(&scene, &mut tx);
                 (tx, mine)
             })
             .collect();
@@ -215,6 +264,12 @@ fn what_was_done_before_the_base_is_in_nobodys_way() {
         "set p",
         "set-comment",
         "drop",
+        "delete",
+        "update",
+        "merge-rows",
+        "revert",
+        "compact",
+        "set-schema",
     ];
     let begun: Vec<Tx> = words
         .iter()
@@ -222,7 +277,7 @@ fn what_was_done_before_the_base_is_in_nobodys_way() {
             let words: Vec<&str> = words.split_whitespace().collect();
             let mut tx = scene.story.begin();
             tx.reads.read_rows(scene.base.catalog(), &table("a"), None);
-            tx.wish(&mine(&words).wish(&scene)).unwrap();
+            mine(&words).stage(&scene, &mut tx);
             tx
         })
         .collect();
@@ -282,14 +337,50 @@ fn a_change_of_part_that_asks_to_be_alone_goes_with_nothing() {
         let mut scene = Scene::new();
         let mut tx = scene.story.begin();
         let wish = Mine::WhereNothing.wish(&scene);
-        let mut change = wish.change(&tx.draft);
+        let mut change = wish.change(&tx.draft, VersionId::ZERO);
         let crate::write_set::Change::ChangeRows { alone, .. } = &mut change else { panic!() };
         *alone = true;
         tx.reads.read_rows(scene.base.catalog(), &table("a"), None);
         tx.stage(change).unwrap();
         scene.others(theirs);
         let goes = tx.check(&scene.story.head()).is_ok();
-        let harmless = [Compact, SetP, SetQ, SetComment, SetColumnComment, SetPAndBack];
+        let harmless =
+            [Compact, CompactOther, SetP, SetQ, SetComment, SetColumnComment, SetPAndBack];
         assert_eq!(goes, harmless.contains(&theirs), "{theirs:?}");
     }
+}
+
+#[test]
+fn a_chunk_that_a_revert_brought_back_counts_as_rows_that_came() {
+    let mut story = Story::new();
+    let before = story.make("a", &COLUMNS, &rows(&[1, 2, 3, 4]));
+    let after = story.all(&[Wish::delete("a", "k", 1), Wish::delete("a", "k", 2)]);
+    assert_eq!(story.table("a").state().chunk_count(), 1);
+    let begin = |value| {
+        let mut tx = story.begin();
+        let which = Which { column: "k".into(), value, told: true };
+        tx.wish(&Wish::Delete { name: table("a"), which }).unwrap();
+        tx
+    };
+    let (mine, other) = (begin(1), begin(9));
+    let undone = crate::revert::plan(&before, &after, after.catalog()).unwrap();
+    let mut tx = story.begin();
+    undone.into_iter().for_each(|change| drop(tx.stage(change).unwrap().clone()));
+    let back = story.commit(tx).unwrap();
+    assert_eq!(mine.check(&back).unwrap_err().winner, back.id());
+    other.check(&back).unwrap();
+}
+
+#[test]
+fn a_row_that_is_there_is_not_brought_back_again() {
+    let scene = Scene::new();
+    let mut tx = scene.story.begin();
+    tx.stage(revive(&scene.base)).unwrap();
+    // Whether or not other rows of its chunk are deleted.
+    tx.stage(revive(&scene.base)).unwrap_err();
+    tx.wish(&Wish::delete("a", "k", 8)).unwrap();
+    let before = tx.draft.clone();
+    let error = tx.stage(revive(&scene.base)).unwrap_err();
+    assert!(matches!(error, crate::error::CatalogError::RowsMoved { .. }), "{error}");
+    assert!(Arc::ptr_eq(before.table(&table("a")).unwrap(), tx.draft.table(&table("a")).unwrap()));
 }

@@ -13,18 +13,19 @@ use crate::write_set::PropertyPatch;
 ///
 /// `schema` looks the table up and reads no row; `k=99` reads rows of which there are none.
 const MATRIX: &str = "
-read        | am ao ds do us ow os co ac rc sn rt dr dc re rq rs sp sq sc cc pp
-schema      | C  C  C  C  C  C  X  C  X  X  X  X  X  X  X  X  X  C  C  C  C  C
-k=1         | X  C  X  C  X  X  X  C  X  X  X  X  X  X  X  X  X  C  C  C  C  C
-k=3         | X  C  C  X  C  X  X  C  X  X  X  X  X  X  X  X  X  C  C  C  C  C
-k=99        | C  C  C  C  C  X  X  C  X  X  X  X  X  X  X  X  X  C  C  C  C  C
-k=1,k=3     | X  C  X  X  X  X  X  C  X  X  X  X  X  X  X  X  X  C  C  C  C  C
-all         | X  X  X  X  X  X  X  C  X  X  X  X  X  X  X  X  X  C  C  C  C  C
-k=99,all    | X  X  X  X  X  X  X  C  X  X  X  X  X  X  X  X  X  C  C  C  C  C
-all,k=99    | X  X  X  X  X  X  X  C  X  X  X  X  X  X  X  X  X  C  C  C  C  C
-tables      | C  C  C  C  C  C  C  C  C  C  C  X  X  X  C  C  X  C  C  C  C  C
-databases   | C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C
-nothing     | C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C
+read        | am ao ds do ws ow os co ac rc sn rt dr dc re rq rs sp sq sc cc pp us uo me rv ss cp
+schema      | C  C  C  C  C  C  X  C  X  X  X  X  X  X  X  X  X  C  C  C  C  C  C  C  C  C  X  C
+k=1         | X  C  X  C  X  X  X  C  X  X  X  X  X  X  X  X  X  C  C  C  C  C  X  C  X  C  X  C
+k=3         | X  C  C  X  C  X  X  C  X  X  X  X  X  X  X  X  X  C  C  C  C  C  C  X  C  C  X  C
+k=7         | X  C  C  C  C  X  X  C  X  X  X  X  X  X  X  X  X  C  C  C  C  C  C  C  C  X  X  C
+k=99        | C  C  C  C  C  X  X  C  X  X  X  X  X  X  X  X  X  C  C  C  C  C  C  C  C  C  X  C
+k=1,k=3     | X  C  X  X  X  X  X  C  X  X  X  X  X  X  X  X  X  C  C  C  C  C  X  X  X  C  X  C
+all         | X  X  X  X  X  X  X  C  X  X  X  X  X  X  X  X  X  C  C  C  C  C  X  X  X  X  X  C
+k=99,all    | X  X  X  X  X  X  X  C  X  X  X  X  X  X  X  X  X  C  C  C  C  C  X  X  X  X  X  C
+all,k=99    | X  X  X  X  X  X  X  C  X  X  X  X  X  X  X  X  X  C  C  C  C  C  X  X  X  X  X  C
+tables      | C  C  C  C  C  C  C  C  C  C  C  X  X  X  C  C  X  C  C  C  C  C  C  C  C  C  C  C
+databases   | C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C
+nothing     | C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C  C
 ";
 
 fn reader(scene: &Scene, what: &str) -> Tx {

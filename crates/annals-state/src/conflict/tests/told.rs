@@ -246,7 +246,8 @@ fn what_the_catalog_says_on_top_of_the_matrix() {
 #[test]
 fn a_change_is_about_what_it_names() {
     let head = Scene::new().story.head();
-    let subject = |wish: Wish| Subject::of(&wish.change(head.catalog())).to_string();
+    let subject =
+        |wish: Wish| Subject::of(&wish.change(head.catalog(), VersionId::ZERO)).to_string();
     assert_eq!(subject(Wish::append("a", &COLUMNS, &[1])), "default.a");
     assert_eq!(subject(Wish::rename("a", "b")), "default.a");
     assert_eq!(subject(Wish::drop("d1.`x y`")), "d1.`x y`");

@@ -1,0 +1,104 @@
+//! The list of one store without a thread, and what is told of it.
+
+use annals_state::{Timestamp, VersionId};
+use arrow_array::record_batch;
+
+use super::line::Work;
+use super::*;
+use crate::{Retention, SaveMode, Store, StoreBuilder};
+
+fn expired(id: u64, entries: u64) -> Expired {
+    let initial = Version::initial(Timestamp(0));
+    let version = Arc::new(initial.speculative(VersionId(id), initial.catalog().clone()));
+    Expired { version, bytes: 1, entries }
+}
+
+/// Does all that there is to do, and returns how many versions were opened and freed whole.
+fn work_off(line: &mut Line) -> (usize, usize) {
+    let (mut opened, mut whole) = (0, 0);
+    while let Some(work) = line.next(true) {
+        opened += usize::from(matches!(work, Work::Open(..)));
+        whole += usize::from(matches!(work, Work::Whole(_)));
+        line.done(work.run());
+    }
+    assert_eq!(line.busy, 0);
+    (opened, whole)
+}
+
+#[test]
+fn what_a_held_version_shares_with_those_after_it_counts_for_it_in_the_end() {
+    let mut line = Line::default();
+    let versions: Vec<Expired> = (0..3_000).map(|id| expired(id, 1)).collect();
+    let held = Arc::clone(&versions[10].version);
+    let first = expired(3_000, 0).version;
+    line.retire(versions, Some(Arc::clone(&first)));
+    assert_eq!(work_off(&mut line), (0, 0));
+    assert_eq!((line.awaiting().versions, line.awaiting().held), (1, 1));
+    assert!(line.is_settled() && line.waits());
+    drop(held);
+    assert!(!line.is_settled());
+    assert!(!line.look());
+    // It is taken apart, beside the first that is left, as all that came after it has gone.
+    assert_eq!(work_off(&mut line), (1, 0));
+    assert!(!line.waits());
+    assert_eq!(line.unheld_bytes, 0);
+}
+
+#[test]
+fn all_held_versions_are_looked_at_again() {
+    let mut line = Line::default();
+    let versions: Vec<Expired> = (0..1_000).map(|id| expired(id, 1)).collect();
+    let mut held: Vec<_> = versions.iter().map(|expired| Arc::clone(&expired.version)).collect();
+    line.retire(versions, None);
+    work_off(&mut line);
+    assert_eq!(line.awaiting().held, 1_000);
+    held.retain(|version| version.id().0 % 2 == 0);
+    while line.look() {}
+    work_off(&mut line);
+    assert!(line.held_versions().iter().map(|version| version.id().0).eq((0..1_000).step_by(2)));
+    assert_eq!(line.awaiting().versions, 500);
+}
+
+#[test]
+fn committers_that_come_in_another_order_hold_nothing_up() {
+    let mut line = Line::default();
+    let [zero, one] = [expired(0, 1), expired(1, 1)];
+    let (first, two) = (Arc::clone(&one.version), expired(2, 0).version);
+    line.retire(vec![one], Some(two));
+    line.retire(vec![zero], Some(first));
+    work_off(&mut line);
+    assert!(!line.waits());
+}
+
+#[test]
+fn without_leave_nothing_is_opened() {
+    let mut line = Line::default();
+    let first = expired(2, 0).version;
+    line.retire(vec![expired(0, u64::MAX), expired(1, 1)], Some(Arc::clone(&first)));
+    assert!(matches!(line.next(false), Some(Work::Free(versions, 1)) if versions.len() == 1));
+    assert!(line.next(false).is_none());
+    assert!(matches!(line.next(true), Some(Work::Open(..))));
+}
+
+#[test]
+fn a_store_tells_what_waits_and_who_is_held() {
+    let retention = Retention { versions_max: 1, ..Retention::default() };
+    let store = StoreBuilder::new().retention(retention).build();
+    let save = |store: &Store| {
+        let rows = record_batch!(("n", Int64, [1, 2])).unwrap();
+        store.write(rows).mode(SaveMode::Overwrite).save_as_table("t").unwrap();
+        store.snapshot()
+    };
+    let held = [save(&store), save(&store), save(&store)];
+    drop(save(&store));
+    assert!(store.settle(Duration::from_secs(60)));
+    let reclaim = &store.shared().committer.reclaim;
+    let numbers: Vec<VersionId> = reclaim.held().iter().map(|version| version.id()).collect();
+    assert_eq!(numbers, [VersionId(1), VersionId(2), VersionId(3)]);
+    let awaiting = store.awaiting_reclaim();
+    assert_eq!((awaiting.versions, awaiting.held), (3, 3));
+    assert!(awaiting.bytes >= 3 * 16, "{awaiting:?}");
+    drop(held);
+    assert!(store.settle(Duration::from_secs(60)));
+    assert_eq!(store.awaiting_reclaim(), AwaitingReclaim::default());
+}
