@@ -7,14 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
-use annals::{ReadError, Reader, SaveMode, Saved, Store, VersionId, WriteError, col};
+use annals::{ReadError, Reader, SaveMode, Saved, Store, VersionId, WriteError};
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use arrow_select::concat::concat_batches;
 
 use crate::listing::shown;
-use crate::nyc::{expect, rows_in};
+use crate::nyc::{self, Day, expect, rows_in};
 use crate::page::{Page, right};
 use crate::{Result, text};
 
@@ -23,12 +22,13 @@ const READERS: usize = 3;
 /// Long enough to see, on a machine where turning the board takes long.
 const TIME_MAX: Duration = Duration::from_secs(1);
 
-/// A month and a day of it.
-type Day = (i64, i64);
+/// What a board shows of a flight.
+const COLUMNS: [&str; 7] =
+    ["month", "day", "sched_dep_time", "carrier", "flight", "origin", "dest"];
 
 pub(crate) fn run(page: &mut Page, store: &Store, turns_max: usize) -> Result {
     page.step("Read while others write")?;
-    let days = days(store)?;
+    let days = nyc::days(store, &COLUMNS)?;
     page.say(&format!(
         "A board shows the departures of one day. It is overwritten with the next day over and \
          over again, for a second at most, while {READERS} threads read it without a pause."
@@ -160,19 +160,4 @@ fn days_of(batches: &[RecordBatch]) -> Vec<Day> {
         }
     }
     days
-}
-
-/// The departures of each day of the year.
-fn days(store: &Store) -> Result<BTreeMap<Day, RecordBatch>> {
-    let flights = store.table("flights")?;
-    let columns = ["month", "day", "sched_dep_time", "carrier", "flight", "origin", "dest"];
-    let mut days = BTreeMap::new();
-    for (month, day) in (1..=12).flat_map(|month| (1..=31).map(move |day| (month, day))) {
-        let of_day = col("month").eq(month).and(col("day").eq(day));
-        let batches = flights.scan().columns(columns).filter(of_day).collect()?;
-        if let [first, ..] = batches.as_slice() {
-            days.insert((month, day), concat_batches(&first.schema(), &batches)?);
-        }
-    }
-    Ok(days)
 }

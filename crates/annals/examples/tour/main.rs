@@ -1,17 +1,21 @@
 //! A tour of annals, on real input: `cargo run --release -p annals --example tour`.
 //!
-//! Without arguments it tells the story of a year of flights in eight steps, one module each; the
+//! Without arguments it tells the story of a year of flights in twelve steps, one module each; the
 //! code that it shows is the code that runs. With files as arguments it saves these and shows
 //! them. What it claims it checks: a wrong count ends it with an error.
 
 mod board;
+mod cost;
 mod evolve;
 mod files;
 mod fork;
 mod history;
+mod hunt;
 mod listing;
 mod load;
+mod mend;
 mod merge;
+mod nights;
 mod nyc;
 mod own;
 mod page;
@@ -36,7 +40,7 @@ A tour of annals, the snapshot-isolated, time-travelling table store for Arrow d
 
 Usage: tour [FILE…]
 
-  without arguments   a year of flights, in eight steps
+  without arguments   a year of flights, in twelve steps
   FILE…               your own Parquet (.parquet) or CSV (.csv, .tsv) files: each is saved
                       as a table of its name, read back and shown
   -h, --help          this text
@@ -89,6 +93,10 @@ fn tour(page: &mut Page, turns_max: usize) -> Result {
     undo::run(page, &store)?;
     history::run(page, &store)?;
     fork::run(page, &store)?;
+    let nights = nights::run(page, &store)?;
+    let found = hunt::run(page, &store, &nights)?;
+    mend::run(page, &store, &nights, &found)?;
+    cost::run(page, &store, &found)?;
     summary::run(page, &store)
 }
 

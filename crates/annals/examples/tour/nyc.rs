@@ -1,11 +1,13 @@
 //! The real input: all flights that left New York City's airports in 2013, with their weather,
 //! planes, airports and airlines, as Parquet files that come with the source.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 
-use annals::{Snapshot, Source, Table, col};
+use annals::{Snapshot, Source, Store, Table, col};
 use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_select::concat::concat_batches;
 
 use crate::{Result, files};
 
@@ -19,6 +21,9 @@ pub(crate) const TABLES: [(&str, u64); 5] = [
 ];
 
 pub(crate) const FLIGHTS: u64 = 336_776;
+
+/// A month and a day of it.
+pub(crate) type Day = (i64, i64);
 
 /// The rows of one of the [`TABLES`].
 pub(crate) fn open(table: &str) -> Result<Box<dyn RecordBatchReader>> {
@@ -47,6 +52,21 @@ pub(crate) fn no_rows(like: &Table) -> Source<'static> {
 /// How many flights of `carrier` there are.
 pub(crate) fn flights_of(carrier: &str, store: &Snapshot) -> Result<u64> {
     Ok(store.table("flights")?.scan().filter(col("carrier").eq(carrier)).count()?)
+}
+
+/// The flights of each day of the year, in these columns.
+pub(crate) fn days(store: &Store, columns: &[&str]) -> Result<BTreeMap<Day, RecordBatch>> {
+    let flights = store.table("flights")?;
+    let mut days = BTreeMap::new();
+    for (month, day) in (1..=12).flat_map(|month| (1..=31).map(move |day| (month, day))) {
+        let of_day = col("month").eq(month).and(col("day").eq(day));
+        let of_day = flights.scan().columns(columns.iter().copied()).filter(of_day);
+        let batches = of_day.collect()?;
+        if let [first, ..] = batches.as_slice() {
+            days.insert((month, day), concat_batches(&first.schema(), &batches)?);
+        }
+    }
+    Ok(days)
 }
 
 /// How many rows the batches have, counted one batch after the other.
