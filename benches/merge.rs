@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     for (what, key) in [("one of numbers", "id"), ("one of text", "code")] {
         let store = store_of(rows, chunk_rows);
         let batches = store.table("t").and_then(|table| table.read()).expect("it can be read");
-        let news = table_rows(places(few, rows));
+        let news = table_rows(&places(few, rows));
         let merge = || {
             let merged = merge(&store.fork(), &news, key);
             assert_eq!(
@@ -57,9 +57,9 @@ fn main() -> ExitCode {
 /// Keys that are all in one chunk: the others must not cost anything.
 fn in_one_chunk(bench: &mut Bench, rows: usize, few: usize, chunk_rows: usize) {
     let few = few.min(chunk_rows);
-    let news = table_rows((0..few).collect());
+    let news = table_rows(&(0..few).collect::<Vec<_>>());
     let (ordered, unordered) = (Store::in_memory(), store_of(rows, chunk_rows));
-    let write = ordered.write(table_rows((0..rows).collect()));
+    let write = ordered.write(table_rows(&(0..rows).collect::<Vec<_>>()));
     write.chunk_size(chunks_of(chunk_rows)).save_as_table("t").expect("the name is free");
     let merge = |store: &Store| {
         assert_eq!(merge(&store.fork(), &news, "id").updated, few as u64);
@@ -110,12 +110,12 @@ fn store_of(rows: usize, chunk_rows: usize) -> Store {
     // In no order, so that no chunk can be left out.
     let mut wander = Wander::over(rows);
     let store = Store::in_memory();
-    let write = store.write(table_rows((0..rows).map(|_| wander.step()).collect()));
+    let write = store.write(table_rows(&(0..rows).map(|_| wander.step()).collect::<Vec<_>>()));
     write.chunk_size(chunks_of(chunk_rows)).save_as_table("t").expect("the name is free");
     store
 }
 
-fn table_rows(places: Vec<usize>) -> RecordBatch {
+fn table_rows(places: &[usize]) -> RecordBatch {
     let id: ArrayRef = Arc::new(Int64Array::from_iter_values(places.iter().map(|p| *p as i64)));
     let code = places.iter().map(|place| format!("code {place:08}"));
     let code: ArrayRef = Arc::new(StringArray::from_iter_values(code));

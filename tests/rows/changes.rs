@@ -57,6 +57,27 @@ fn a_delete_takes_out_the_rows_that_match_and_copies_none() {
 }
 
 #[test]
+fn long_runs_of_rows_that_stay_are_not_copied() {
+    let store = Store::in_memory();
+    store.write(numbers(0..50_000)).save_as_table("t").unwrap();
+    let gone = [0, 1, 20_000, 20_001, 20_003, 49_999];
+    store.delete("t", col("n").is_in(gone)).unwrap();
+    let table = store.table("t").unwrap();
+    assert_eq!(numbers_of(&table), (0..50_000).filter(|n| !gone.contains(n)).collect::<Vec<_>>());
+    let value = Arc::clone(table.value());
+    let (_, entry) = value.state().chunks().next().unwrap();
+    let whole = entry.chunk().batch().column(0).as_primitive::<Int64Type>().values().as_ptr_range();
+    let shared = |batch: &arrow_array::RecordBatch| {
+        whole.contains(&batch.column(0).as_primitive::<Int64Type>().values().as_ptr())
+    };
+    let batches = table.read().unwrap();
+    let copied: usize = batches.iter().filter(|b| !shared(b)).map(|b| b.num_rows()).sum();
+    assert!(copied <= 10_000, "{copied} rows were copied");
+    assert_eq!(batches[0].num_rows(), 19_998);
+    assert!(shared(&batches[0]));
+}
+
+#[test]
 fn what_matches_nothing_makes_no_version() {
     let store = store_of_people();
     let done = store.delete("t", col("id").gt(99)).unwrap();

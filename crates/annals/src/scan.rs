@@ -196,6 +196,9 @@ pub struct Batches {
 /// processor's cache until they are used, and the memory of one serves for the next.
 const PIECE_ROWS: usize = 1 << 13;
 
+/// So many rows one after the other that are all wanted are passed on without a copy.
+const RUN_ROWS_MIN: usize = 1 << 11;
+
 impl Batches {
     /// The next rows that are wanted, of one chunk; none at the end.
     fn next_rows(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
@@ -232,20 +235,19 @@ impl Batches {
 
     /// The next rows of a chunk that is being filtered.
     fn next_piece(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
-        while let Some((batch, mask)) = self.masked.take() {
-            let rows = PIECE_ROWS.min(batch.num_rows());
-            let left = batch.num_rows() - rows;
-            if left > 0 {
-                self.masked = Some((batch.slice(rows, left), mask.slice(rows, left)));
-            }
-            let (batch, mask) = (batch.slice(0, rows), mask.slice(0, rows));
-            match mask.true_count() {
-                0 => {}
-                all if all == rows => return Ok(Some(batch)),
-                _ => return filter_record_batch(&batch, &mask).map(Some),
-            }
+        let Some((batch, mask)) = self.masked.take() else { return Ok(None) };
+        let Some((first, end)) = mask.values().set_slices().next() else { return Ok(None) };
+        let is_run = end - first >= RUN_ROWS_MIN;
+        let rows = if is_run { end } else { (first + PIECE_ROWS).min(batch.num_rows()) } - first;
+        let left = batch.num_rows() - first - rows;
+        if left > 0 {
+            self.masked = Some((batch.slice(first + rows, left), mask.slice(first + rows, left)));
         }
-        Ok(None)
+        let batch = batch.slice(first, rows);
+        match is_run {
+            true => Ok(Some(batch)),
+            false => filter_record_batch(&batch, &mask.slice(first, rows)).map(Some),
+        }
     }
 
     /// The columns of a chunk that are wanted, and which of its rows; without a mask, all.
