@@ -388,6 +388,16 @@ impl ChunkEntry {
         self.chunk.rows() as u64 - self.deleted.as_ref().map_or(0, |deleted| deleted.rows.len())
     }
 
+    /// The rows that are still there, by index. O(runs of deleted rows).
+    pub fn live(&self) -> RoaringBitmap {
+        let mut rows = RoaringBitmap::new();
+        rows.insert_range(0..u32::try_from(self.chunk.rows()).unwrap_or(u32::MAX));
+        match &self.deleted {
+            Some(deleted) => rows - &deleted.rows,
+            None => rows,
+        }
+    }
+
     /// How many rows came and how many went from here to another state of the same chunk.
     pub(crate) fn rows_moved_to(&self, after: &Self) -> (u64, u64) {
         let none = RoaringBitmap::new();

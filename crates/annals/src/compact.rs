@@ -23,7 +23,7 @@ use roaring::RoaringBitmap;
 use crate::cutter::{ChunkSize, Cutter, traced};
 use crate::error::WriteError;
 use crate::row_change::index_of;
-use crate::selection::{live_rows, take_rows};
+use crate::selection::take_rows;
 use crate::store::Store;
 use crate::transaction::{Committed, Transaction};
 
@@ -189,7 +189,7 @@ impl Transaction {
         let mut cutter = Cutter::traced(size, &state);
         let mut batches = Vec::new();
         for (_, entry) in &chosen {
-            let rows = live_rows(entry);
+            let rows = entry.live();
             let origins: Vec<Origin> = rows.iter().map(|index| entry.origin(index)).collect();
             let batch = traced(&take_rows(&state, entry, &rows)?, &origins)?;
             match sort_by.is_empty() {
@@ -284,7 +284,7 @@ fn is_sorted(state: &TableState, by: &[usize]) -> Result<bool, ArrowError> {
     // Chunks of one partition need not follow each other.
     let mut last: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
     for (_, entry) in state.chunks() {
-        let batch = take_rows(state, entry, &live_rows(entry))?;
+        let batch = take_rows(state, entry, &entry.live())?;
         let keys: Vec<ArrayRef> = by.iter().map(|at| Arc::clone(batch.column(*at))).collect();
         let last = last.entry(partition_of(state, entry)?).or_default();
         for row in &converter.convert_columns(&keys)? {

@@ -60,7 +60,7 @@ impl<'a> Selection<'a> {
 
     fn rows(&self, entry: &ChunkEntry) -> Result<RoaringBitmap, WriteError> {
         let rows = match &self.bound {
-            None => live_rows(entry),
+            None => entry.live(),
             Some(bound) => matching_rows(bound, self.state, entry)
                 .map_err(|source| wrong(self.name, source))?,
         };
@@ -114,16 +114,6 @@ fn wrong(name: &TableName, source: PredicateError) -> WriteError {
     WriteError::Filter { table: name.clone(), source: Box::new(source) }
 }
 
-/// The rows of a chunk that were not deleted.
-pub(crate) fn live_rows(entry: &ChunkEntry) -> RoaringBitmap {
-    let mut rows = RoaringBitmap::new();
-    rows.insert_range(0..u32::try_from(entry.chunk().rows()).unwrap_or(u32::MAX));
-    match entry.deletions() {
-        Some(deleted) => rows - deleted.rows(),
-        None => rows,
-    }
-}
-
 /// The rows of a chunk that match and were not deleted.
 pub(crate) fn matching_rows(
     predicate: &BoundPredicate,
@@ -132,7 +122,7 @@ pub(crate) fn matching_rows(
 ) -> Result<RoaringBitmap, PredicateError> {
     match can_match(predicate, state, entry) {
         Matches::None => return Ok(RoaringBitmap::new()),
-        Matches::All => return Ok(live_rows(entry)),
+        Matches::All => return Ok(entry.live()),
         Matches::Some => {}
     }
     let (written, wanted) = (state.layout(entry), state.schema());

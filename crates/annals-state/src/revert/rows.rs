@@ -47,13 +47,13 @@ fn moved<'a>(from: &'a TableState, to: &'a TableState) -> (Vec<Rows<'a>>, Vec<Ro
     for difference in from.chunk_map().diff(to.chunk_map()) {
         match difference {
             ChunkDifference::Removed(sequence, entry) => {
-                went.push(Rows { sequence, entry, rows: live(entry) });
+                went.push(Rows { sequence, entry, rows: entry.live() });
             }
             ChunkDifference::Added(sequence, entry) => {
-                came.push(Rows { sequence, entry, rows: live(entry) });
+                came.push(Rows { sequence, entry, rows: entry.live() });
             }
             ChunkDifference::Changed(sequence, old, new) => {
-                let (before, after) = (live(old), live(new));
+                let (before, after) = (old.live(), new.live());
                 went.push(Rows { sequence, entry: old, rows: &before - &after });
                 came.push(Rows { sequence, entry: new, rows: after - before });
             }
@@ -61,15 +61,6 @@ fn moved<'a>(from: &'a TableState, to: &'a TableState) -> (Vec<Rows<'a>>, Vec<Ro
     }
     let some = |rows: &Rows<'_>| !rows.rows.is_empty();
     (went.into_iter().filter(some).collect(), came.into_iter().filter(some).collect())
-}
-
-fn live(entry: &ChunkEntry) -> RoaringBitmap {
-    let mut rows = RoaringBitmap::new();
-    rows.insert_range(0..u32::try_from(entry.chunk().rows()).unwrap_or(u32::MAX));
-    match entry.deletions() {
-        Some(deleted) => rows - deleted.rows(),
-        None => rows,
-    }
 }
 
 /// What undoes on top of `now` what was done to the rows between `old` and `new`.
@@ -205,7 +196,7 @@ fn take_out_here(
     gone: &mut Sought,
 ) {
     let here = match now.chunk_map().get(&rows.sequence) {
-        Some(entry) if Arc::ptr_eq(entry.chunk(), rows.entry.chunk()) => &rows.rows & live(entry),
+        Some(entry) if Arc::ptr_eq(entry.chunk(), rows.entry.chunk()) => &rows.rows & entry.live(),
         _ => RoaringBitmap::new(),
     };
     for index in &rows.rows - &here {

@@ -15,7 +15,7 @@ use super::clause::When;
 use super::plan::{Plan, Ready, ask};
 use crate::cutter::{ChunkSize, Cutter};
 use crate::error::WriteError;
-use crate::selection::{Selected, live_rows};
+use crate::selection::Selected;
 
 /// What a merge comes to.
 pub(super) struct Outcome {
@@ -134,7 +134,7 @@ impl<'p> Run<'p> {
             Some(keys) => keys.pairs_in(plan.state, entry, found)?,
             None => {
                 // Fewer rows than 2^32 on either side.
-                for row in &live_rows(entry) {
+                for row in &entry.live() {
                     for of_source in 0..plan.source.num_rows() as u32 {
                         found(row, of_source)?;
                     }
@@ -177,7 +177,7 @@ impl<'p> Run<'p> {
         entry: &'p ChunkEntry,
         of_chunk: &mut InChunk,
     ) -> Result<(), WriteError> {
-        let mut rows = live_rows(entry);
+        let mut rows = entry.live();
         rows -= &of_chunk.matched;
         let rows: Vec<u32> = rows.into_iter().collect();
         for rows in rows.chunks(BLOCK_ROWS) {

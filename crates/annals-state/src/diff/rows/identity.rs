@@ -44,8 +44,8 @@ pub(super) fn between(
         (Some(before), Some(after)) => {
             for difference in before.chunk_map().diff(after.chunk_map()) {
                 match difference {
-                    ChunkDifference::Added(_, entry) => new.pick(entry, live(entry)),
-                    ChunkDifference::Removed(_, entry) => old.pick(entry, live(entry)),
+                    ChunkDifference::Added(_, entry) => new.pick(entry, entry.live()),
+                    ChunkDifference::Removed(_, entry) => old.pick(entry, entry.live()),
                     ChunkDifference::Changed(_, was, is)
                         if Arc::ptr_eq(was.chunk(), is.chunk()) =>
                     {
@@ -57,8 +57,8 @@ pub(super) fn between(
                     }
                     // Two stores that parted may both have used a sequence.
                     ChunkDifference::Changed(_, was, is) => {
-                        old.pick(was, live(was));
-                        new.pick(is, live(is));
+                        old.pick(was, was.live());
+                        new.pick(is, is.live());
                     }
                 }
             }
@@ -66,7 +66,7 @@ pub(super) fn between(
         _ => {
             for (side, state) in [(&mut old, before), (&mut new, after)] {
                 let entries = state.into_iter().flat_map(|state| state.chunks());
-                entries.for_each(|(_, entry)| side.pick(entry, live(entry)));
+                entries.for_each(|(_, entry)| side.pick(entry, entry.live()));
             }
         }
     }
@@ -150,14 +150,4 @@ fn match_ids(old: &mut Side, new: &mut Side) -> Vec<(Place, Place)> {
         is = if other.end() <= end { after.next() } else { rest(other) };
     }
     updated
-}
-
-/// The rows of a chunk that were not deleted.
-fn live(entry: &ChunkEntry) -> RoaringBitmap {
-    let mut rows = RoaringBitmap::new();
-    rows.insert_range(0..u32::try_from(entry.chunk().rows()).unwrap_or(u32::MAX));
-    match entry.deletions() {
-        Some(deleted) => rows - deleted.rows(),
-        None => rows,
-    }
 }
