@@ -3,21 +3,21 @@
 
 use std::hint::black_box;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use annals::{Snapshot, Store, col, set};
-use annals_benches::stores::{chunks_of, one_column};
+use annals_benches::stores::chunks_of;
 use annals_benches::{Bench, Bound};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use arrow_array::{Int64Array, RecordBatch};
+use arrow_array::{ArrayRef, Int64Array, RecordBatch};
 
 fn main() -> ExitCode {
     let mut bench = Bench::asks("what does it cost to find the few rows that differ?");
     let (rows, chunk_rows) = (bench.size(10_000_000, 10_000), bench.size(1 << 20, 1 << 10));
     let updated = bench.size(1_000, 10);
     let store = Store::in_memory();
-    let values = 0..i64::try_from(rows).expect("it is small");
-    let write = store.write(one_column(values)).chunk_size(chunks_of(chunk_rows));
+    let write = store.write(four_columns(rows)).chunk_size(chunks_of(chunk_rows));
     write.save_as_table("numbers").expect("the name is free");
     let before = store.snapshot();
     // Spread over all chunks.
@@ -70,6 +70,19 @@ fn main() -> ExitCode {
     bench.finish()
 }
 
+const COLUMNS: usize = 4;
+
+/// Rows of a few columns, the first of which numbers them.
+fn four_columns(rows: usize) -> RecordBatch {
+    let rows = i64::try_from(rows).expect("it is small");
+    let column = |at: i64| -> ArrayRef {
+        Arc::new(Int64Array::from_iter_values((0..rows).map(|row| row + at * rows)))
+    };
+    let columns =
+        ["n", "a", "b", "c"].into_iter().zip(0..).map(|(name, at)| (name, column(at), true));
+    RecordBatch::try_from_iter_with_nullable(columns).expect("there is one length")
+}
+
 /// How many rows were updated, read before and after.
 fn differences(before: &Snapshot, after: &Snapshot, by_value: bool) -> usize {
     let comparison = before.row_diff(after, "numbers").expect("both have the table");
@@ -79,9 +92,13 @@ fn differences(before: &Snapshot, after: &Snapshot, by_value: bool) -> usize {
     updated.map(|rows| rows.num_rows()).sum()
 }
 
-/// How many rows of the one are, place by place, not those of the other.
+/// How many values of the one are, place by place, not those of the other.
 fn compare_in_place(one: &[RecordBatch], other: &[RecordBatch]) -> usize {
-    let values = |batch: &RecordBatch| batch.column(0).as_primitive::<Int64Type>().clone();
+    (0..COLUMNS).map(|column| compare_column(one, other, column)).sum()
+}
+
+fn compare_column(one: &[RecordBatch], other: &[RecordBatch], column: usize) -> usize {
+    let values = |batch: &RecordBatch| batch.column(column).as_primitive::<Int64Type>().clone();
     let (mut one, mut other) = (one.iter().map(values), other.iter().map(values));
     let (mut left, mut right) = (one.next(), other.next());
     let mut differ = 0;
