@@ -71,7 +71,8 @@ fn long_runs_of_rows_that_stay_are_not_copied() {
         whole.contains(&batch.column(0).as_primitive::<Int64Type>().values().as_ptr())
     };
     let batches = table.read().unwrap();
-    let copied: usize = batches.iter().filter(|b| !shared(b)).map(|b| b.num_rows()).sum();
+    let copied: usize =
+        batches.iter().filter(|b| !shared(b)).map(arrow_array::RecordBatch::num_rows).sum();
     assert!(copied <= 10_000, "{copied} rows were copied");
     assert_eq!(batches[0].num_rows(), 19_998);
     assert!(shared(&batches[0]));
