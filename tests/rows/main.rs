@@ -12,5 +12,6 @@ mod merge;
 mod merge_keys;
 mod merge_model;
 mod model;
+mod odd_tables;
 mod revert;
 mod sequences;

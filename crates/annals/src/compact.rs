@@ -230,7 +230,10 @@ fn improper_chunks(
     for (sequence, entry) in state.chunks() {
         let (rows, bytes) = (entry.chunk().rows(), entry.chunk().bytes());
         let too_large = rows > size.rows_max || (bytes > size.bytes_max && rows > 1);
-        let too_small = rows < size.rows_min && bytes < size.bytes_max / 2;
+        // As it will be without the rows that were deleted; their bytes are told on average.
+        let left = entry.live_rows();
+        let bytes_left = (u128::from(bytes) * u128::from(left) / (rows.max(1) as u128)) as u64;
+        let too_small = left < size.rows_min as u64 && bytes_left < size.bytes_max / 2;
         if too_large || entry.deletions().is_some() {
             chosen.push((sequence, entry));
         }
