@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking too")]
 
+mod beside;
 mod blame;
 mod changes;
 mod conflicts;
