@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use annals::{
-    ChunkSize, Filter, SaveMode, Store, StoreBuilder, col, merge::literal, record_batch, set,
+    ChunkSize, Compaction, Filter, SaveMode, Store, StoreBuilder, col, merge::literal,
+    record_batch, set,
 };
 use annals_tests::{numbers, rows_of};
-use arrow_array::{BooleanArray, RecordBatch, RecordBatchOptions};
+use arrow_array::types::Int64Type;
+use arrow_array::{
+    ArrayRef, BooleanArray, DictionaryArray, Int32Array, ListArray, RecordBatch, RecordBatchOptions,
+};
 use arrow_schema::{DataType, Field, Schema};
 
 use super::changes::origins_of;
@@ -103,4 +107,18 @@ fn compacted_chunks_are_as_large_as_their_rows_allow() {
     let done = store.compact("t").unwrap();
     assert_eq!((done.chunks_before, done.chunks_after), (20, 2));
     assert!(store.compact("t").unwrap().committed.is_none(), "nothing is left to be done");
+}
+
+#[test]
+fn a_compaction_says_that_it_cannot_sort_by_a_type() {
+    let store = Store::in_memory();
+    let lists = ListArray::from_iter_primitive::<Int64Type, _, _>([Some(vec![Some(1)]), None]);
+    let keys = DictionaryArray::new(Int32Array::from(vec![1, 0]), Arc::new(lists));
+    let rows = RecordBatch::try_from_iter([("d", Arc::new(keys) as ArrayRef)]).unwrap();
+    appended(&store, rows);
+    let error = store.compact_with("t", &Compaction::new().sort_by(["d"])).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "a compaction cannot sort by a column of that type; leave it out"
+    );
 }

@@ -177,6 +177,13 @@ impl Transaction {
         let size = how.size.unwrap_or_else(|| self.chunk_size());
         let sort_by = how.sort_by.iter().map(|column| index_of(name, state.schema(), column));
         let sort_by: Vec<usize> = sort_by.collect::<Result<_, _>>()?;
+        let kind = |at: &usize| state.arrow_schema().field(*at).data_type().clone();
+        let fields: Vec<SortField> = sort_by.iter().map(|at| SortField::new(kind(at))).collect();
+        if !RowConverter::supports_fields(&fields) {
+            return Err(WriteError::Options(
+                "a compaction cannot sort by a column of that type; leave it out",
+            ));
+        }
         let improper = improper_chunks(&state, size)?;
         let chosen: Vec<(u64, &ChunkEntry)> = match sort_by.is_empty() {
             true => improper,
