@@ -191,6 +191,13 @@ fn bad_requests_say_what_is_wrong() {
         store.delete("t", Filter::test(|_| Ok(BooleanArray::from(vec![true])))).unwrap_err(),
         "the function used in a filter on default.t failed: it returned 1 values for 4 rows; return one for each row, in order",
     );
+    // Neither of two tests hides what the other did wrong.
+    let many = |rows: usize| move |_: &_| Ok(BooleanArray::from(vec![true; rows]));
+    for (first, second, found) in [(9, 4, 9), (4, 9, 9), (3, 4, 3)] {
+        let error = store.delete("t", Filter::test(many(first)).and_test(many(second)));
+        let text = error.unwrap_err().to_string();
+        assert!(text.contains(&format!("it returned {found} values for 4 rows")), "{text}");
+    }
     assert!(store.delete("t", col("age").eq(1)).unwrap_err().to_string().contains("age"));
     assert!(store.delete("v", all()).unwrap_err().to_string().contains("view"));
     assert!(store.delete("none", all()).is_err());

@@ -3,6 +3,8 @@
 use annals::{ChunkSize, Filter, SaveMode, Store, StoreBuilder, col, set};
 use annals_tests::{numbers, numbers_of};
 
+use super::changes::origins_of;
+
 /// Chunks of `0..3`, `10..13` and `20..23`.
 fn store() -> Store {
     let size = ChunkSize { rows_min: 3, ..ChunkSize::default() };
@@ -127,5 +129,28 @@ fn an_append_beside_a_delete_stands_unless_serializable() {
         store.write(numbers([added])).mode(SaveMode::Append).save_as_table("t").unwrap();
         assert_eq!(tx.commit().is_ok(), stands, "{isolation}, {added}");
         assert!(sorted(&store).contains(&added));
+    }
+}
+
+#[test]
+fn what_a_transaction_restored_it_changes_there_whatever_was_compacted_beside_it() {
+    for drops in [false, true] {
+        let store = Store::in_memory();
+        for n in [0, 4] {
+            let rows = numbers(n..n + 4);
+            store.write(rows).mode(SaveMode::Append).save_as_table("t").unwrap();
+        }
+        let mut tx = store.begin();
+        if drops {
+            tx.drop_table("t").unwrap();
+        }
+        tx.restore_table("t", 1).unwrap();
+        tx.delete("t", col("n").eq(1)).unwrap();
+        tx.update("t", [set("n", 20)], col("n").eq(2)).unwrap();
+        store.compact("t").unwrap();
+        tx.commit().unwrap();
+        let table = store.table("t").unwrap();
+        assert_eq!((numbers_of(&table), table.row_count()), (vec![0, 3, 20], 3));
+        assert_eq!(origins_of(&store), [(0, 1, 1), (3, 1, 1), (2, 1, 4)]);
     }
 }

@@ -258,6 +258,9 @@ fn keys_with_nulls_and_keys_that_come_again_are_matched() {
             "insert, 8, 3, 5",
         ]
     );
+    // A column that is named twice counts once.
+    let twice = before.row_diff(&store.snapshot(), "t").unwrap().by_key(["k", "K"]);
+    assert_eq!(twice.compare().unwrap().counts(), diff.counts());
 }
 
 #[test]

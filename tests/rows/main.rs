@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking too")]
 
+mod beside;
 mod blame;
 mod changes;
 mod conflicts;
@@ -12,5 +13,6 @@ mod merge;
 mod merge_keys;
 mod merge_model;
 mod model;
+mod odd_tables;
 mod revert;
 mod sequences;

@@ -10,6 +10,7 @@
 //! gigabyte; such rows are copied when they enter.
 
 mod bytes;
+mod pick;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use arrow_array::{Array, RecordBatch, RecordBatchOptions};
 use arrow_schema::{ArrowError, SchemaRef};
 
 pub use self::bytes::{logical_bytes, unique_buffer_bytes};
+pub use self::pick::pick_rows;
 pub use self::stats::ColumnStats;
 use crate::predicate::Bounds;
 

@@ -265,6 +265,9 @@ impl TableDiff {
     }
 
     /// How many rows and bytes came and went. A chunk of which rows were deleted counts these.
+    ///
+    /// Told by chunks: a row that was updated or compacted went from one and came in another. Which
+    /// rows differ is for [`rows::RowDiff`] to say.
     pub fn metrics(&self) -> Metrics {
         let mut metrics = Metrics::default();
         for (_, entry) in &self.chunks_added {

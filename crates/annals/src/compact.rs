@@ -177,6 +177,13 @@ impl Transaction {
         let size = how.size.unwrap_or_else(|| self.chunk_size());
         let sort_by = how.sort_by.iter().map(|column| index_of(name, state.schema(), column));
         let sort_by: Vec<usize> = sort_by.collect::<Result<_, _>>()?;
+        let kind = |at: &usize| state.arrow_schema().field(*at).data_type().clone();
+        let fields: Vec<SortField> = sort_by.iter().map(|at| SortField::new(kind(at))).collect();
+        if !RowConverter::supports_fields(&fields) {
+            return Err(WriteError::Options(
+                "a compaction cannot sort by a column of that type; leave it out",
+            ));
+        }
         let improper = improper_chunks(&state, size)?;
         let chosen: Vec<(u64, &ChunkEntry)> = match sort_by.is_empty() {
             true => improper,
@@ -230,7 +237,10 @@ fn improper_chunks(
     for (sequence, entry) in state.chunks() {
         let (rows, bytes) = (entry.chunk().rows(), entry.chunk().bytes());
         let too_large = rows > size.rows_max || (bytes > size.bytes_max && rows > 1);
-        let too_small = rows < size.rows_min && bytes < size.bytes_max / 2;
+        // As it will be without the rows that were deleted; their bytes are told on average.
+        let left = entry.live_rows();
+        let bytes_left = (u128::from(bytes) * u128::from(left) / (rows.max(1) as u128)) as u64;
+        let too_small = left < size.rows_min as u64 && bytes_left < size.bytes_max / 2;
         if too_large || entry.deletions().is_some() {
             chosen.push((sequence, entry));
         }

@@ -180,7 +180,7 @@ impl Cutter {
         if place >= self.pending.len() {
             self.pending.resize_with(place + 1, Pending::default);
         }
-        let bytes = logical_bytes(&batch);
+        let bytes = self.own_bytes(&batch);
         let pending = &mut self.pending[place];
         let full = pending.rows + batch.num_rows() > self.size.rows_max
             || pending.bytes + bytes > self.size.bytes_max;
@@ -197,6 +197,15 @@ impl Cutter {
             self.close(enough)?;
         }
         Ok(())
+    }
+
+    /// The bytes of rows without those that say who they are, which the chunk will not have.
+    fn own_bytes(&self, batch: &RecordBatch) -> u64 {
+        let traces = match self.lineages {
+            Some(_) => TRACE * size_of::<u64>() * batch.num_rows(),
+            None => 0,
+        };
+        logical_bytes(batch).saturating_sub(traces as u64)
     }
 
     /// How many rows a chunk may have, where `rows` have `bytes`.

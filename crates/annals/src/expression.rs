@@ -60,7 +60,15 @@ impl<'a> Filter<'a> {
         self.test = Some(match self.test.take() {
             None => Box::new(test),
             Some(first) => Box::new(move |rows| {
-                let (one, other) = (first(rows)?, test(rows)?);
+                let one = first(rows)?;
+                if one.len() != rows.num_rows() {
+                    // Refused by its length, which the other one's must not hide.
+                    return Ok(one);
+                }
+                let other = test(rows)?;
+                if other.len() != rows.num_rows() {
+                    return Ok(other);
+                }
                 let both = one.iter().zip(other.iter());
                 Ok(both.map(|(a, b)| Some(a == Some(true) && b == Some(true))).collect())
             }),

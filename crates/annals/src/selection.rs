@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use annals_state::TableName;
+use annals_state::chunk::pick_rows;
 use annals_state::predicate::{BoundPredicate, Matches, PredicateError};
 use annals_state::pruning::can_match;
 use annals_state::schema;
@@ -14,7 +15,6 @@ use annals_state::write_set::Removal;
 use arrow_array::{Array, BooleanArray, RecordBatch, UInt32Array};
 use arrow_schema::ArrowError;
 use arrow_select::filter::prep_null_mask_filter;
-use arrow_select::take::take_record_batch;
 use roaring::RoaringBitmap;
 
 use crate::error::{BoxError, WriteError};
@@ -162,7 +162,7 @@ pub(crate) fn take_rows(
     let taken = if rows.len() == batch.num_rows() as u64 {
         batch.clone()
     } else {
-        take_record_batch(batch, &UInt32Array::from_iter_values(rows))?
+        pick_rows(batch, &UInt32Array::from_iter_values(rows))?
     };
     if Arc::ptr_eq(written, wanted) {
         return Ok(taken);

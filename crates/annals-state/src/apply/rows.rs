@@ -29,20 +29,23 @@ impl Catalog {
         let mut state = TableState::clone(&current.state);
         let mut metrics = Metrics::default();
         let moved = |chunk: u64| CatalogError::RowsMoved { table: name.clone(), chunk };
-        let mut take_out = |sequence: u64, removal: &Removal| {
-            take_out(&mut state, sequence, removal, place).map(|taken| metrics += taken)
+        let mut take_out = |state: &mut TableState, sequence: u64, removal: &Removal| {
+            take_out(state, sequence, removal, place).map(|taken| metrics += taken)
         };
         for (sequence, removal) in removed {
-            match place.relocation.translate(current.id, *sequence, removal) {
+            let elsewhere = place.relocation.translate(current.id, *sequence, removal);
+            // A restore of this transaction's may have put the chunk back where it was.
+            let elsewhere = elsewhere.filter(|_| state.chunks.get(sequence).is_none());
+            match elsewhere {
                 None => {
                     let sequence = place.sequence(current.id, *sequence);
-                    take_out(sequence, removal).ok_or_else(|| moved(sequence))?;
+                    take_out(&mut state, sequence, removal).ok_or_else(|| moved(sequence))?;
                 }
                 Some(elsewhere) => {
                     for (sequence, rows) in elsewhere {
                         // Rows that were found are there. A chunk that is not went with an earlier
                         // change of this transaction.
-                        let _ = take_out(sequence, &Removal::Rows(rows));
+                        let _ = take_out(&mut state, sequence, &Removal::Rows(rows));
                     }
                 }
             }

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::sync::Arc;
 
+use annals_state::chunk::pick_rows;
 use annals_state::schema;
 use annals_state::table::{ChunkEntry, Origin, TableState};
 use arrow_array::cast::AsArray;
@@ -10,7 +11,7 @@ use arrow_array::types::UInt32Type;
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow_schema::{ArrowError, Schema};
 use arrow_select::filter::filter;
-use arrow_select::take::{take, take_record_batch};
+use arrow_select::take::take;
 
 use super::clause::Pairs;
 
@@ -96,7 +97,7 @@ impl<'a> Block<'a> {
             None => self.nothing()?,
         };
         let source = match &self.source {
-            Some((source, rows)) => take_record_batch(source, rows)?,
+            Some((source, rows)) => pick_rows(source, rows)?,
             None => self.nothing()?,
         };
         Ok(self.pairs.get_or_init(|| Pairs { target, source }))
@@ -133,7 +134,7 @@ impl Target<'_> {
             return Ok(read);
         }
         let (written, wanted) = (self.state.layout(self.entry), self.state.schema());
-        let mut rows = take_record_batch(self.entry.chunk().batch(), &self.rows)?;
+        let mut rows = pick_rows(self.entry.chunk().batch(), &self.rows)?;
         if !Arc::ptr_eq(written, wanted) {
             rows = schema::read_as(&rows, written, wanted, None)
                 .map_err(|error| ArrowError::ExternalError(Box::new(error)))?;

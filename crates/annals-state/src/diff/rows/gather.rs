@@ -6,9 +6,9 @@ use std::sync::Arc;
 use arrow_array::{RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow_schema::ArrowError;
 use arrow_select::concat::concat_batches;
-use arrow_select::take::take_record_batch;
 
 use super::{Picked, Place, ReadRows, RowsWithOrigins, Side, Under};
+use crate::chunk::pick_rows;
 use crate::schema::{Column, TableSchema, read_as};
 use crate::table::{ChunkEntry, TableState};
 
@@ -48,7 +48,7 @@ impl Side {
         let taken = if rows.len() == batch.num_rows() as u64 {
             batch.clone()
         } else {
-            take_record_batch(batch, &UInt32Array::from_iter_values(rows))?
+            pick_rows(batch, &UInt32Array::from_iter_values(rows))?
         };
         let rows = self.seen(&taken, entry, under)?;
         Ok(RowsWithOrigins {
@@ -68,7 +68,7 @@ impl Side {
         for (chunk, wanted) in by_chunk {
             let entry = &self.chunks[chunk as usize].entry;
             let indices = UInt32Array::from_iter_values(wanted.iter().map(|at| places[*at].index));
-            let taken = take_record_batch(entry.chunk().batch(), &indices)?;
+            let taken = pick_rows(entry.chunk().batch(), &indices)?;
             batches.push(self.seen(&taken, entry, under)?);
             for at in wanted {
                 order[at] = next;
@@ -86,7 +86,7 @@ impl Side {
             }
             [first, ..] => {
                 let all = concat_batches(&first.schema(), &batches)?;
-                take_record_batch(&all, &UInt32Array::from(order))?
+                pick_rows(&all, &UInt32Array::from(order))?
             }
         };
         Ok(RowsWithOrigins { rows, origins })

@@ -45,7 +45,9 @@ pub(super) fn cancel(diff: &mut RowDiff) -> Result<(), ArrowError> {
 pub(super) fn pair(diff: &mut RowDiff, key: &[ColumnId]) -> Result<(), ArrowError> {
     let (Some(old), Some(new)) = (diff.before.schema(), diff.after.schema()) else { return Ok(()) };
     let columns = |schema: &TableSchema| -> Option<TableSchema> {
-        let columns = key.iter().map(|id| Some(schema.columns()[schema.index_of_id(*id)?].clone()));
+        // A column that was named twice counts once.
+        let once = key.iter().enumerate().filter(|(at, id)| !key[..*at].contains(id));
+        let columns = once.map(|(_, id)| Some(schema.columns()[schema.index_of_id(*id)?].clone()));
         TableSchema::new(columns.collect::<Option<_>>()?).ok()
     };
     let (Some(old), Some(new)) = (columns(old), columns(new)) else { return Ok(()) };
