@@ -46,11 +46,11 @@ pub(crate) fn entries_removed(commit: &Commit) -> u64 {
         if operation.target == Target::Store {
             return u64::MAX;
         }
-        let Metrics { chunks_removed, rows_removed, .. } = operation.metrics;
-        // Of rows taken out of chunks each may have changed another chunk's entry.
+        let Metrics { chunks_removed, rows_removed, rows_updated, .. } = operation.metrics;
+        // Of rows taken out of chunks, or updated, each may have changed another chunk's entry.
         let changed = match operation.kind {
             OperationKind::Overwrite | OperationKind::Truncate | OperationKind::DropTable => 0,
-            _ => rows_removed,
+            _ => rows_removed.saturating_add(rows_updated),
         };
         let removed = chunks_removed.saturating_add(changed);
         let others = 1 + operation.dropped.len() as u64;

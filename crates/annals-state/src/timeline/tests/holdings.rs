@@ -75,8 +75,10 @@ fn left_of(timeline: &Timeline, others: &[&Arc<Version>]) -> BTreeMap<(bool, Vec
 
 fn tell(story: &mut Story, dice: &mut Dice) {
     let mut tx = story.begin();
+    // What has expired cannot be restored.
+    let reachable: Vec<Arc<Version>> = story.timeline.versions().cloned().collect();
     for _ in 0..1 + dice.below(3) {
-        let wish = random_wish(dice, &tx.draft, &story.versions);
+        let wish = random_wish(dice, &tx.draft, &reachable);
         let _ = tx.wish(&wish);
     }
     // Now and then somebody else commits before, so that it is carried over.
