@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use annals::{AwaitingReclaim, Retention, Store, Transaction, VersionId, WriteError};
+use annals::{AwaitingReclaim, Retention, SaveMode, Store, Transaction, VersionId, WriteError};
 use annals_tests::numbers;
 
 use crate::counting::{allocated, freed_by, watched};
@@ -66,6 +66,31 @@ fn a_panic_with_a_payload_that_panics_stops_nothing() {
     overwrite(&store, "t", 3);
     assert!(store.settle(ENOUGH));
     assert!(before - allocated() > 5_000 * 100, "{} bytes are back", before - allocated());
+}
+
+#[test]
+fn buffers_that_all_panic_end_nothing() {
+    let _turn = one_at_a_time();
+    let store = keeping(1).build();
+    let panics = || watched(1, || panic!("as it is freed"));
+    for _ in 0..10 {
+        store.write(panics()).mode(SaveMode::Overwrite).save_as_table("small").unwrap();
+    }
+    // Enough to be taken apart.
+    save_chunks(&store, "large", 3_000);
+    for _ in 0..3 {
+        let again = |tx: &mut Transaction| {
+            tx.drop_table("small")?;
+            tx.write(panics()).save_as_table("small")?;
+            Ok::<_, WriteError>(())
+        };
+        store.transact(again).unwrap();
+    }
+    store.drop_table("large").unwrap();
+    overwrite(&store, "small", 1);
+    overwrite(&store, "small", 2);
+    assert!(store.settle(ENOUGH));
+    assert_eq!(store.awaiting_reclaim(), AwaitingReclaim::default());
 }
 
 #[test]

@@ -281,16 +281,8 @@ impl Work {
             Self::Head(_) | Self::Last(_) | Self::Close(_) => 0,
         };
         let outer = FREEING.replace(true);
-        let done = catch_unwind(AssertUnwindSafe(|| self.work())).unwrap_or_else(|thrown| {
-            // Whoever listens to events may panic too, and so may what was thrown when it is
-            // dropped. The thread must go on all the same.
-            let told = catch_unwind(AssertUnwindSafe(|| {
-                tracing::error!("a buffer panicked as it was freed");
-                drop(thrown);
-            }));
-            told.unwrap_or_else(std::mem::forget);
-            Done { bytes_freed: bytes, ..Done::default() }
-        });
+        let done = caught(|| self.work());
+        let done = done.unwrap_or_else(|| Done { bytes_freed: bytes, ..Done::default() });
         FREEING.set(outer);
         done
     }
@@ -298,7 +290,10 @@ impl Work {
     fn work(self) -> Done {
         match self {
             Self::Free(versions, bytes_freed) => {
-                drop(versions);
+                // Each by itself: a second panic while the first one unwinds would end the process.
+                versions.into_iter().for_each(|version| {
+                    caught(|| drop(version));
+                });
                 Done { bytes_freed, ..Done::default() }
             }
             Self::Whole(Expired { version, bytes, .. }) => {
@@ -323,8 +318,26 @@ impl Work {
     }
 }
 
+/// What `free` returns, or nothing if it panics: what a buffer does when it is freed may be anything.
+fn caught<R>(free: impl FnOnce() -> R) -> Option<R> {
+    let done = catch_unwind(AssertUnwindSafe(free));
+    let thrown = match done {
+        Ok(done) => return Some(done),
+        Err(thrown) => thrown,
+    };
+    // Whoever listens to events may panic too, and so may what was thrown when it is dropped. The
+    // thread must go on all the same.
+    let told = catch_unwind(AssertUnwindSafe(|| {
+        tracing::error!("a buffer panicked as it was freed");
+        drop(thrown);
+    }));
+    told.unwrap_or_else(std::mem::forget);
+    None
+}
+
 fn slice(mut opened: Opened, entries: usize) -> Done {
-    opened.remains.free(entries);
+    // After a panic the rest is still there, for the next slice.
+    caught(|| opened.remains.free(entries));
     if opened.remains.is_empty() {
         return Done { bytes_freed: opened.bytes, ..Done::default() };
     }
