@@ -8,6 +8,7 @@
 mod backlog;
 mod counting;
 mod holders;
+mod lifetimes;
 mod stores;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -118,18 +118,19 @@ impl Remains {
     pub fn free(&mut self, at_most: usize) -> usize {
         let mut freed = 0;
         while freed < at_most {
-            let Some(mut piece) = self.pieces.pop() else { break };
+            // It stays in its place meanwhile: if freeing an entry panics, the rest is still here.
+            let Some(piece) = self.pieces.last_mut() else { break };
             let left = at_most - freed;
-            let done = match &mut piece {
+            let done = match piece {
                 Piece::Chunks(chunks) => chunks.take(left).count(),
                 Piece::Tables(tables) => tables.take(left).count(),
                 Piece::Table(_) => 0,
             };
             freed += done;
-            match piece {
-                Piece::Table(table) => self.pieces.extend(Piece::chunks_of(table)),
-                piece if done == left => self.pieces.push(piece),
-                _ => {}
+            if done < left
+                && let Some(Piece::Table(table)) = self.pieces.pop()
+            {
+                self.pieces.extend(Piece::chunks_of(table));
             }
         }
         freed

@@ -71,6 +71,9 @@ pub struct Version {
     timestamp: Timestamp,
     catalog: Catalog,
     commit: Option<Arc<Commit>>,
+    /// Of one that was not published, the published one that it shares its tables with: whoever
+    /// holds the former holds the latter. Let go of last.
+    holds: Option<Arc<Self>>,
 }
 
 impl Version {
@@ -79,7 +82,7 @@ impl Version {
         let name = DatabaseName::default();
         let mut catalog = Catalog::default();
         catalog.databases.insert(name.clone(), Arc::new(Database::new(name, VersionId::ZERO)));
-        Self { id: VersionId::ZERO, store: None, timestamp, catalog, commit: None }
+        Self { id: VersionId::ZERO, store: None, timestamp, catalog, commit: None, holds: None }
     }
 
     /// The version that `commit` made, with the content that it led to.
@@ -93,18 +96,27 @@ impl Version {
     ) -> Self {
         catalog.forget_departures(oldest_retained);
         let (id, timestamp) = (commit.version, commit.timestamp);
-        Self { id, store: None, timestamp, catalog, commit: Some(commit) }
+        Self { id, store: None, timestamp, catalog, commit: Some(commit), holds: None }
     }
 
     /// The content of a transaction that has not been committed, as version `id`.
     pub fn speculative(&self, id: VersionId, catalog: Catalog) -> Self {
-        Self { id, store: None, timestamp: self.timestamp, catalog, commit: None }
+        Self { id, store: None, timestamp: self.timestamp, catalog, commit: None, holds: None }
     }
 
-    /// The same, as a version of `store`, or of none.
+    /// As [`speculative`](Self::speculative), to be kept for longer than this is: it holds this
+    /// version, or, if this was not published either, the one that this holds. So a long row of
+    /// them does not become a long chain.
+    pub fn speculative_holding(self: &Arc<Self>, id: VersionId, catalog: Catalog) -> Self {
+        let holds = self.holds.as_ref().unwrap_or(self);
+        Self { holds: Some(Arc::clone(holds)), ..self.speculative(id, catalog) }
+    }
+
+    /// The same, as a version of `store`, or of none. What belongs to a store holds no other.
     #[must_use]
     pub fn of_store(self, store: Option<StoreId>) -> Self {
-        Self { store, ..self }
+        let holds = self.holds.filter(|_| store.is_none());
+        Self { store, holds, ..self }
     }
 
     /// The store that it was published in; none for one that never was, whose number is then

@@ -114,8 +114,10 @@ impl StoreBuilder {
         self.build_at(VersionId::ZERO)
     }
 
-    /// A store that begins with `version`, which stays whose it is: for work that ends with it.
-    pub(crate) fn build_on(self, version: Arc<Version>) -> Store {
+    /// A store that begins with a copy of `version`, whose caller holds it: for work that ends with
+    /// it. A copy, for two stores that have one value would each wait for the other to let it go.
+    pub(crate) fn build_on(self, version: &Version) -> Store {
+        let version = Arc::new(version.clone());
         let identity = Identity::new(version.id());
         Store::starting_at(version, self.options, self.retention, identity, None)
     }

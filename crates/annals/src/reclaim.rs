@@ -6,7 +6,7 @@
 //!
 //! * One thread a process looks through the lists of all stores. It is started when something is
 //!   given for the first time, and sleeps while nothing waits. Versions that somebody holds are
-//!   looked at again with growing pauses, of 1 ms to 100 ms.
+//!   looked at again with growing pauses, of 1 ms to 100 ms, and longer where looking takes long.
 //! * What is large is freed in slices of [`SLICE`] entries, so that committers can take part
 //!   without being held up. They do so only while more than a bound waits that nobody holds; see
 //!   [`StoreBuilder::reclaim_bytes_max`](crate::StoreBuilder::reclaim_bytes_max).
@@ -146,7 +146,11 @@ impl Reclaim {
     pub(crate) fn held(&self) -> Vec<Arc<Version>> {
         let pool = pool::current();
         let mut lines = pool.lock();
-        lines.known_line(self.line).map_or_else(Vec::new, |line| line.held_versions())
+        let line = lines.known_line(self.line);
+        let mut held: Vec<_> = line.iter().flat_map(|line| line.held_versions()).cloned().collect();
+        drop(lines);
+        held.sort_by_key(|version| version.id());
+        held
     }
 
     /// Waits until all is freed that nobody holds, here and of stores that are gone.
@@ -160,6 +164,10 @@ impl Reclaim {
             }
             lines.look_again();
             pool.call(lines, true);
+            if line::is_freeing() {
+                // It would wait for itself.
+                return false;
+            }
             let left = timeout.saturating_sub(begin.elapsed());
             if left.is_zero() {
                 return false;

@@ -140,7 +140,7 @@ impl Snapshot {
         &self,
         work: impl FnOnce(&mut Transaction) -> Result<T, E>,
     ) -> Result<Speculation<T>, E> {
-        let store = StoreBuilder::new().build_on(Arc::clone(self.value()));
+        let store = StoreBuilder::new().build_on(self.value());
         Speculation::of(store.begin_at(self), true, work)
     }
 

@@ -60,7 +60,10 @@ pub struct Origin {
 impl Drop for Shared {
     fn drop(&mut self) {
         self.end_watches();
-        self.committer.close(&mut self.published);
+        // One that was made for a speculation has nothing of its own.
+        if self.identity.descends_from(&self.published.version()) {
+            self.committer.close(&mut self.published);
+        }
     }
 }
 
@@ -262,7 +265,8 @@ impl Store {
     /// of stores that were dropped; at most for `timeout`. Returns whether it is.
     ///
     /// For programs and tests that look at how much memory is used. Nothing else needs it: what
-    /// is read and written does not depend on what is freed.
+    /// is read and written does not depend on what is freed. The owner of a buffer that calls this
+    /// when the buffer is freed is told false at once, for its own end is waited for.
     pub fn settle(&self, timeout: Duration) -> bool {
         self.shared.committer.reclaim.settle(timeout)
     }

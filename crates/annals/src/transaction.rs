@@ -319,7 +319,7 @@ impl Transaction {
     /// as read.
     pub(crate) fn uncounted(&self) -> Snapshot {
         let catalog = self.draft.catalog.clone();
-        Snapshot::new(Arc::new(self.base.speculative(self.provisional(), catalog)))
+        Snapshot::new(Arc::new(self.base.speculative_holding(self.provisional(), catalog)))
     }
 
     // ---- writing rows ---------------------------------------------------------------------

@@ -113,12 +113,13 @@ fn is_older(superseded: Option<Timestamp>, age_max: Option<Duration>, now: Times
 impl Timeline {
     /// Drops what `policy` does not keep at the moment `now`, oldest first, and returns the
     /// versions: freeing them can be long work, for the caller to do where it disturbs nobody.
-    /// Drops at most so many of them, and of records, as `at_most` says.
+    /// Drops at most so many of them, tagged ones that leave the window included, and of records,
+    /// as `at_most` says.
     pub fn expire(&mut self, policy: &Retention, now: Timestamp, at_most: usize) -> Vec<Expired> {
         let (mut gone, mut expiring) = (0, 0);
         while let Some(successor) = self.window.get(gone + 1) {
             let superseded = Some(successor.version.timestamp());
-            if expiring == at_most || !policy.must_go(self, gone, superseded, now) {
+            if gone == at_most || !policy.must_go(self, gone, superseded, now) {
                 break;
             }
             self.historical_bytes = self.historical_bytes.saturating_sub(successor.bytes_removed);

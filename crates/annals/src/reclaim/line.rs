@@ -1,5 +1,6 @@
 //! What waits of one store, and what to do about it next. No thread, no clock, no lock.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -44,6 +45,16 @@ pub(super) struct Line {
     pub(super) busy: usize,
     /// Bytes of `fresh`, `large`, `opened` and of what is being worked on.
     pub(super) unheld_bytes: u64,
+}
+
+thread_local! {
+    /// Whether this thread is freeing something.
+    static FREEING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is freeing something: what is called then is called by a buffer's owner.
+pub(super) fn is_freeing() -> bool {
+    FREEING.get()
 }
 
 /// A version in pieces.
@@ -109,9 +120,10 @@ impl Line {
 
     /// Whether nothing waits but what somebody holds.
     pub(super) fn is_settled(&self) -> bool {
-        let idle = self.busy == 0 && self.unheld() == 0 && !self.is_closing();
+        let idle = self.busy == 0 && self.unheld() == 0 && self.closing.is_none();
         let free = |expired: &Expired| Arc::strong_count(&expired.version) == 1;
-        let heads = self.heads.iter().all(|head| Arc::strong_count(head) > 1);
+        // The last one is held by watches that have not come to their end.
+        let heads = self.heads.iter().chain(&self.last).all(|head| Arc::strong_count(head) > 1);
         idle && heads && !self.held.values().any(free)
     }
 
@@ -127,15 +139,13 @@ impl Line {
     pub(super) fn awaiting(&self) -> AwaitingReclaim {
         let versions = self.unheld() + self.held.len() + self.busy;
         let bytes = self.held.values().map(|held| held.bytes).sum::<u64>() + self.unheld_bytes;
-        AwaitingReclaim { versions, held: self.held_versions().len(), bytes }
+        AwaitingReclaim { versions, held: self.held_versions().count(), bytes }
     }
 
-    pub(super) fn held_versions(&self) -> Vec<Arc<Version>> {
+    /// The versions that somebody holds, in no order.
+    pub(super) fn held_versions(&self) -> impl Iterator<Item = &Arc<Version>> {
         let all = self.held.values().chain(&self.fresh).map(|expired| &expired.version);
-        let held = all.filter(|version| Arc::strong_count(version) > 1);
-        let mut held: Vec<Arc<Version>> = held.cloned().collect();
-        held.sort_by_key(|version| version.id());
-        held
+        all.filter(|version| Arc::strong_count(version) > 1)
     }
 
     /// Looks through a part of what is held. What is held no more can be freed next. Returns
@@ -270,17 +280,20 @@ impl Work {
             Self::Slice(opened) => opened.bytes,
             Self::Head(_) | Self::Last(_) | Self::Close(_) => 0,
         };
-        let done = catch_unwind(AssertUnwindSafe(|| self.work()));
-        done.unwrap_or_else(|_| {
-            tracing::error!("a buffer panicked as it was freed");
-            Done { bytes_freed: bytes, ..Done::default() }
-        })
+        let outer = FREEING.replace(true);
+        let done = caught(|| self.work());
+        let done = done.unwrap_or_else(|| Done { bytes_freed: bytes, ..Done::default() });
+        FREEING.set(outer);
+        done
     }
 
     fn work(self) -> Done {
         match self {
             Self::Free(versions, bytes_freed) => {
-                drop(versions);
+                // Each by itself: a second panic while the first one unwinds would end the process.
+                versions.into_iter().for_each(|version| {
+                    caught(|| drop(version));
+                });
                 Done { bytes_freed, ..Done::default() }
             }
             Self::Whole(Expired { version, bytes, .. }) => {
@@ -305,8 +318,26 @@ impl Work {
     }
 }
 
+/// What `free` returns, or nothing if it panics: what a buffer does when it is freed may be anything.
+fn caught<R>(free: impl FnOnce() -> R) -> Option<R> {
+    let done = catch_unwind(AssertUnwindSafe(free));
+    let thrown = match done {
+        Ok(done) => return Some(done),
+        Err(thrown) => thrown,
+    };
+    // Whoever listens to events may panic too, and so may what was thrown when it is dropped. The
+    // thread must go on all the same.
+    let told = catch_unwind(AssertUnwindSafe(|| {
+        tracing::error!("a buffer panicked as it was freed");
+        drop(thrown);
+    }));
+    told.unwrap_or_else(std::mem::forget);
+    None
+}
+
 fn slice(mut opened: Opened, entries: usize) -> Done {
-    opened.remains.free(entries);
+    // After a panic the rest is still there, for the next slice.
+    caught(|| opened.remains.free(entries));
     if opened.remains.is_empty() {
         return Done { bytes_freed: opened.bytes, ..Done::default() };
     }

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 
@@ -17,6 +17,11 @@ use super::line::{Line, Work};
 /// How long the thread pauses before it looks again at what is held: at first, and at most.
 const PAUSE_MIN: Duration = Duration::from_millis(1);
 const PAUSE_MAX: Duration = Duration::from_millis(100);
+
+/// Looking through very many held versions takes long. It pauses that much longer than it has
+/// looked, up to this long.
+const IDLE: u32 = 50;
+const IDLE_MAX: Duration = Duration::from_secs(1);
 
 /// Enough for maps of any size. What users' buffers do when they are freed runs on it too.
 const STACK_BYTES: usize = 512 << 10;
@@ -104,7 +109,11 @@ impl Pool {
                 // Under the lock, so that it is done once. It is work for the first one only.
                 match thread.stack_size(STACK_BYTES).spawn(move || pool.work_off()) {
                     Ok(_) => lines.thread = Thread::Awake,
-                    Err(error) => tracing::warn!(%error, "no thread for reclaim; trying later"),
+                    Err(error) => {
+                        // Whoever listens to events is no business of the lock either.
+                        drop(lines);
+                        tracing::warn!(%error, "no thread for reclaim; trying later");
+                    }
                 }
                 return;
             }
@@ -140,6 +149,7 @@ impl Pool {
             pause = if idle { PAUSE_MIN } else { (pause * 2).min(PAUSE_MAX) };
             drop(lines);
             crate::cell::collect();
+            let begin = Instant::now();
             lines = self.lock();
             for id in lines.ids() {
                 while lines.known_line(id).is_some_and(Line::look) {
@@ -148,6 +158,7 @@ impl Pool {
                     lines = self.lock();
                 }
             }
+            pause = pause.max((begin.elapsed() * IDLE).min(IDLE_MAX));
         }
     }
 }

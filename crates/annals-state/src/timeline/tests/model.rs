@@ -53,7 +53,7 @@ impl Model {
             let fits = self.bytes(to) <= policy.historical_bytes_max && young;
             count == 1
                 || (count <= policy.versions_max && (fits || count <= policy.versions_min))
-                || expired(self, to).len() == at_most
+                || to - self.window == at_most
         };
         let to = (self.window..self.all.len()).find(|to| fits(*to)).unwrap();
         let gone = expired(self, to);
