@@ -19,7 +19,8 @@ use crate::store::{Shared, Store};
 /// What expired, or would, and what comes of it.
 ///
 /// Bytes are logical, counted per chunk, each chunk once. They are exact for this store at the
-/// moment of the call. A fork, or a batch that somebody keeps, may hold rows beyond that.
+/// moment of the call; a read that is under way then, and the version beside one that is being
+/// freed, count as held. A fork, or a batch that somebody keeps, may hold rows beyond that.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Expiry {

@@ -226,7 +226,8 @@ impl Store {
     /// The versions that somebody holds, oldest first: a snapshot, table, scan, reader or
     /// transaction of this store.
     ///
-    /// Counts are of a moment: a read or a commit that is under way may show for its time. Takes
+    /// Counts are of a moment: a read or a commit that is under way may show for its time, and
+    /// while a large version is freed, so may the one after it. Takes
     /// no lock that a committer takes. O(versions that can be reached), and for expired ones that
     /// are held O(what differs between these and the oldest that can be reached).
     pub fn pins(&self) -> Pins {
