@@ -1,12 +1,15 @@
 //! Finds the rows of the source that have the same key as a row of the table.
 //!
-//! Keys of one column of numbers, dates or times are found by their bits; others by the bytes that
-//! Arrow's row format makes of them, a block of rows at a time. Equal bits or bytes are equal
+//! Keys of one column of numbers, dates or times are found by their bits, those of one column of text
+//! or bytes by these as they lie; others by the bytes that Arrow's row format makes of them, a block
+//! of rows at a time. Equal bits or bytes are equal
 //! values in the order that predicates use: for floats, in which -0.0 is not 0.0, totalOrder.
 
 use ahash::RandomState;
-use arrow_array::{Array, ArrayRef};
-use arrow_buffer::{NullBuffer, ScalarBuffer};
+use arrow_array::cast::AsArray;
+use arrow_array::types::ByteArrayType;
+use arrow_array::{Array, ArrayRef, GenericByteArray};
+use arrow_buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_row::{RowConverter, Rows, SortField};
 use arrow_schema::{ArrowError, DataType};
 use hashbrown::HashTable;
@@ -26,6 +29,7 @@ pub(super) struct Index {
 
 enum Keys {
     Words { table: HashTable<(u64, u32)>, min: u64, max: u64 },
+    Text { table: HashTable<u32>, source: Text },
     Bytes { table: HashTable<u32>, converter: RowConverter, rows: Rows },
 }
 
@@ -63,21 +67,17 @@ impl Index {
             }
             return Ok(Self { keys: Keys::Words { table, min, max }, hasher, next });
         }
+        if let [key] = keys
+            && let Some(source) = Text::of(key)
+        {
+            let text = |row: u32| source.get(row as usize);
+            let table = chained(live, &hasher, text, &mut next);
+            return Ok(Self { keys: Keys::Text { table, source }, hasher, next });
+        }
         let fields = keys.iter().map(|key| SortField::new(key.data_type().clone())).collect();
         let converter = RowConverter::new(fields)?;
         let rows = converter.convert_columns(keys)?;
-        let bytes = |row: u32| rows.row(row as usize);
-        let hash_of = |row: u32| hasher.hash_one(bytes(row).as_ref());
-        let mut table: HashTable<u32> = HashTable::with_capacity(count);
-        for row in live {
-            let hash = hash_of(row);
-            match table.find_mut(hash, |other| bytes(*other) == bytes(row)) {
-                Some(first) => next[row as usize] = std::mem::replace(first, row),
-                None => {
-                    table.insert_unique(hash, row, |row| hash_of(*row));
-                }
-            }
-        }
+        let table = chained(live, &hasher, |row| rows.row(row as usize).data(), &mut next);
         Ok(Self { keys: Keys::Bytes { table, converter, rows }, hasher, next })
     }
 
@@ -120,6 +120,17 @@ impl Index {
                     Some(first) => chain(row, first),
                 })
             }
+            Keys::Text { table, source } => {
+                let Some(text) = keys.first().and_then(Text::of) else { return Ok(()) };
+                for row in 0..text.len() {
+                    let bytes = text.get(row);
+                    let hash = self.hasher.hash_one(bytes);
+                    if let Some(first) = table.find(hash, |at| source.get(*at as usize) == bytes) {
+                        chain(row, *first)?;
+                    }
+                }
+                Ok(())
+            }
             Keys::Bytes { table, converter, rows } => {
                 let count = keys.first().map_or(0, Array::len);
                 for start in (0..count).step_by(BLOCK_ROWS) {
@@ -141,11 +152,73 @@ impl Index {
     }
 }
 
+/// The first row of each key among `rows`, by the key's bytes; the others are chained in `next`.
+fn chained<'a>(
+    rows: impl Iterator<Item = u32>,
+    hasher: &RandomState,
+    bytes: impl Fn(u32) -> &'a [u8],
+    next: &mut [u32],
+) -> HashTable<u32> {
+    let hash_of = |row: u32| hasher.hash_one(bytes(row));
+    let mut table: HashTable<u32> = HashTable::with_capacity(next.len());
+    for row in rows {
+        let hash = hash_of(row);
+        match table.find_mut(hash, |other| bytes(*other) == bytes(row)) {
+            Some(first) => next[row as usize] = std::mem::replace(first, row),
+            None => {
+                table.insert_unique(hash, row, |row| hash_of(*row));
+            }
+        }
+    }
+    table
+}
+
 /// Where at least one of the columns is null.
 pub(super) fn union_of_nulls(keys: &[ArrayRef]) -> Option<NullBuffer> {
     keys.iter().fold(None, |all: Option<NullBuffer>, key| {
         NullBuffer::union(all.as_ref(), key.logical_nulls().as_ref())
     })
+}
+
+/// Texts or byte strings, as they lie.
+enum Text {
+    Small(OffsetBuffer<i32>, Buffer),
+    Large(OffsetBuffer<i64>, Buffer),
+}
+
+impl Text {
+    fn of(array: &ArrayRef) -> Option<Self> {
+        Some(match array.data_type() {
+            DataType::Utf8 => Self::small(array.as_string()),
+            DataType::Binary => Self::small(array.as_binary()),
+            DataType::LargeUtf8 => Self::large(array.as_string()),
+            DataType::LargeBinary => Self::large(array.as_binary()),
+            _ => return None,
+        })
+    }
+
+    fn small<T: ByteArrayType<Offset = i32>>(array: &GenericByteArray<T>) -> Self {
+        Self::Small(array.offsets().clone(), array.values().clone())
+    }
+
+    fn large<T: ByteArrayType<Offset = i64>>(array: &GenericByteArray<T>) -> Self {
+        Self::Large(array.offsets().clone(), array.values().clone())
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Small(offsets, _) => offsets.len() - 1,
+            Self::Large(offsets, _) => offsets.len() - 1,
+        }
+    }
+
+    /// The bytes of a value; of a null, some.
+    fn get(&self, row: usize) -> &[u8] {
+        match self {
+            Self::Small(at, values) => &values[at[row] as usize..at[row + 1] as usize],
+            Self::Large(at, values) => &values[at[row] as usize..at[row + 1] as usize],
+        }
+    }
 }
 
 /// Values of a fixed width of at most 8 bytes, as their bits.
