@@ -275,6 +275,17 @@ fn two_reverts_of_one_commit_at_once_undo_it_once() {
 }
 
 #[test]
+fn a_transaction_in_which_nothing_was_undone_does_not_say_so() {
+    let store = store_of_people();
+    let bad = append(&store, 5, "Eve");
+    store.revert(bad).unwrap();
+    let mut tx = store.begin();
+    tx.revert(bad).unwrap();
+    tx.delete("t", col("id").eq(1)).unwrap();
+    assert_eq!(tx.commit().unwrap().commit().unwrap().info.message, None);
+}
+
+#[test]
 fn what_cannot_be_reached_cannot_be_reverted() {
     let store = store_of_people();
     assert!(matches!(store.revert(0).unwrap_err(), WriteError::Options(_)));

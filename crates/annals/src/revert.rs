@@ -109,15 +109,18 @@ impl Transaction {
             }
             WriteError::Revert(Box::new(RevertError { version, obstacles }))
         })?;
-        self.message_if_none(|| format!("revert of {version}"));
         // What comes back is theirs.
         self.keep_until_dropped([before, after]);
         let savepoint = self.savepoint();
+        let undoes = !changes.is_empty();
         for change in changes {
             if let Err(error) = self.stage(change, location) {
                 self.rollback_to(&savepoint)?;
                 return Err(error);
             }
+        }
+        if undoes {
+            self.message_if_none(|| format!("revert of {version}"));
         }
         Ok(())
     }
