@@ -203,6 +203,24 @@ fn a_save_that_was_applied_before_says_so_whatever_its_mode() {
     }
 }
 
+/// The second did not look whether it was applied before it found its own table there.
+#[test]
+fn a_save_that_skips_what_its_twin_made_says_that_it_was_applied() {
+    let store = store_of(StoreBuilder::new());
+    let attempt = || {
+        let mut tx = store.begin();
+        tx.idempotent("loader", 1);
+        let mode = SaveMode::Ignore;
+        let saved = tx.write(&numbers([1])).mode(mode).save_as_table("new").unwrap();
+        (saved.outcome(), tx.commit().unwrap())
+    };
+    let ((_, first), (skipped, second)) = (attempt(), attempt());
+    assert_eq!(skipped, SaveOutcome::Skipped);
+    assert!(first.made_version() && second.was_applied_before());
+    assert_eq!(second.version(), first.version());
+    assert_eq!(second.commit().unwrap().version, first.version());
+}
+
 #[test]
 fn a_save_that_is_checked_against_a_state_says_so_too() {
     let store = store_of(StoreBuilder::new());

@@ -78,6 +78,20 @@ impl Shared {
         };
         self.published.head().timeline.at(at, now).cloned()
     }
+
+    /// What an idempotent write came to, if it was applied before.
+    pub(crate) fn applied_before(
+        &self,
+        info: &CommitInfo,
+    ) -> Result<Option<Committed>, CommitError> {
+        let Some(sought) = &info.application else { return Ok(None) };
+        match application_before(&self.published.head(), sought)? {
+            Some(Outcome::AppliedBefore(version, commit)) => {
+                Ok(Some(Committed::before(version, commit)))
+            }
+            _ => Ok(None),
+        }
+    }
 }
 
 /// The result of a closure that was run as a transaction.
@@ -357,20 +371,6 @@ impl Store {
             WriteError::Commit(_) => Remedy::Change,
             error => error.remedy(),
         })
-    }
-
-    /// What an idempotent write came to, if it was applied before.
-    pub(crate) fn applied_before(
-        &self,
-        info: &CommitInfo,
-    ) -> Result<Option<Committed>, CommitError> {
-        let Some(sought) = &info.application else { return Ok(None) };
-        match application_before(&self.shared.published.head(), sought)? {
-            Some(Outcome::AppliedBefore(version, commit)) => {
-                Ok(Some(Committed::before(version, commit)))
-            }
-            _ => Ok(None),
-        }
     }
 
     fn retrying<T, E: From<CommitError>>(

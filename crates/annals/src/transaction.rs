@@ -385,12 +385,7 @@ impl Transaction {
         location: &'static Location<'static>,
     ) -> Result<Committed, CommitError> {
         if self.is_empty() {
-            return Ok(Committed {
-                version: self.base.id(),
-                commit: None,
-                applied_before: false,
-                retries: self.retries,
-            });
+            return self.commit_nothing();
         }
         let span = tracing::debug_span!("commit", base = self.base.id().0);
         let _entered = span.enter();
@@ -423,6 +418,14 @@ impl Transaction {
                 Err(error)
             }
         }
+    }
+
+    /// What has nothing to do may have found it done, by an earlier attempt at the same: a save in
+    /// mode `ignore` skips the table that its own twin has made.
+    fn commit_nothing(&self) -> Result<Committed, CommitError> {
+        let before = self.shared.applied_before(&self.info)?;
+        let nothing = Committed::none(self.base.id());
+        Ok(Committed { retries: self.retries, ..before.unwrap_or(nothing) })
     }
 
     /// Says whether a commit now would be refused, and why, without committing. Assertions are

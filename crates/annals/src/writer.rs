@@ -272,11 +272,11 @@ fn once(
     info: &CommitInfo,
     save: impl FnOnce() -> Result<Saved, WriteError>,
 ) -> Result<Saved, WriteError> {
-    if let Some(done) = store.applied_before(info)? {
+    if let Some(done) = store.shared().applied_before(info)? {
         return Ok(Saved::before(done));
     }
     // A twin of this write may have come first, and be what stands in the way.
-    save().or_else(|error| match store.applied_before(info) {
+    save().or_else(|error| match store.shared().applied_before(info) {
         Ok(Some(done)) => Ok(Saved::before(done)),
         _ => Err(error),
     })
