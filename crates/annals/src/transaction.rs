@@ -164,7 +164,8 @@ impl Transaction {
         Self { shared, base, draft, reads, isolation, info, assertions, retries, location }
     }
 
-    /// The version that the transaction began at.
+    /// The version that the transaction began at, without its own changes. What is read of it does
+    /// not count as read by the transaction, also if that is serializable.
     pub fn base(&self) -> Snapshot {
         Snapshot::new(Arc::clone(&self.base))
     }
@@ -375,6 +376,15 @@ impl Transaction {
     /// [`CommitError::Conflict`] if the matrix in [`conflict`](annals_state::conflict) says that
     /// what was committed since does not go with it; [`CommitError::Assertion`] if an assertion
     /// does not hold. After any error nothing of the transaction is visible.
+    ///
+    /// A transaction that has ended cannot be used any more:
+    ///
+    /// ```compile_fail,E0382
+    /// let tx = annals::Store::in_memory().begin();
+    /// tx.commit()?;
+    /// tx.commit()?; // use of moved value: `tx`
+    /// # Ok::<(), annals::CommitError>(())
+    /// ```
     #[track_caller]
     pub fn commit(self) -> Result<Committed, CommitError> {
         self.commit_at(Location::caller())
@@ -390,6 +400,10 @@ impl Transaction {
         let span = tracing::debug_span!("commit", base = self.base.id().0);
         let _entered = span.enter();
         let outcome = self.request(location, |request| {
+            if let Some(refusals) = &self.shared.options.refusals {
+                let head = self.shared.published.version().id();
+                refusals.ask(&self.draft.writes, self.base.id(), head)?;
+            }
             self.shared.committer.commit(&self.shared.published, request)
         });
         match outcome {
