@@ -8,6 +8,7 @@
 
 mod cases;
 mod catalog;
+mod details;
 mod orders;
 mod play;
 mod tables;

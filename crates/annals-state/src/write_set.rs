@@ -399,6 +399,18 @@ pub struct ReadSet {
 pub(crate) struct TableReads {
     pub(crate) base: Option<Arc<TableVersion>>,
     pub(crate) rows: RowReads,
+    pub(crate) details: DetailReads,
+}
+
+/// What was read of a table besides its columns and rows.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct DetailReads {
+    pub(crate) comment: bool,
+    pub(crate) properties: bool,
+    /// What its owner says of its columns.
+    pub(crate) columns: bool,
+    /// What every commit to it changes, such as its ordinal.
+    pub(crate) state: bool,
 }
 
 /// Which rows of a table were read.
@@ -436,6 +448,26 @@ impl ReadSet {
         }
     }
 
+    /// Notes that the comment was read.
+    pub fn read_comment(&mut self, base: &Catalog, name: &TableName) {
+        self.reads_of(base, name).details.comment = true;
+    }
+
+    /// Notes that the properties were read.
+    pub fn read_properties(&mut self, base: &Catalog, name: &TableName) {
+        self.reads_of(base, name).details.properties = true;
+    }
+
+    /// Notes that the columns were read with their comments.
+    pub fn read_columns(&mut self, base: &Catalog, name: &TableName) {
+        self.reads_of(base, name).details.columns = true;
+    }
+
+    /// Notes that something was read that every commit to the table changes.
+    pub fn read_state(&mut self, base: &Catalog, name: &TableName) {
+        self.reads_of(base, name).details.state = true;
+    }
+
     /// Notes that the tables of a database were listed, or that it was looked up.
     pub fn listed(&mut self, base: &Catalog, database: &DatabaseName) {
         self.databases.entry(database.clone()).or_insert_with(|| base.database(database).cloned());
@@ -447,8 +479,10 @@ impl ReadSet {
     }
 
     fn reads_of(&mut self, base: &Catalog, name: &TableName) -> &mut TableReads {
-        self.tables
-            .entry(name.clone())
-            .or_insert_with(|| TableReads { base: base.table(name).cloned(), rows: RowReads::None })
+        self.tables.entry(name.clone()).or_insert_with(|| TableReads {
+            base: base.table(name).cloned(),
+            rows: RowReads::None,
+            details: DetailReads::default(),
+        })
     }
 }
