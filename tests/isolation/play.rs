@@ -25,7 +25,7 @@ use arrow_array::{ArrayRef, Int64Array, RecordBatch};
 
 /// Where the rows are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Layout {
+pub(crate) enum Place {
     /// In one table, and in one chunk: the unit of conflict.
     OneChunk,
     /// In one table, each in a chunk of its own.
@@ -34,7 +34,27 @@ pub(crate) enum Layout {
     TwoTables,
 }
 
-pub(crate) const LAYOUTS: [Layout; 3] = [Layout::OneChunk, Layout::TwoChunks, Layout::TwoTables];
+/// How the rows are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Layout {
+    pub(crate) place: Place,
+    /// Whether each chunk has a further row, without a value: then it stays when its others go.
+    /// `all` are those with a value.
+    pub(crate) crowded: bool,
+}
+
+const fn layout(place: Place, crowded: bool) -> Layout {
+    Layout { place, crowded }
+}
+
+pub(crate) const LAYOUTS: [Layout; 6] = [
+    layout(Place::OneChunk, false),
+    layout(Place::OneChunk, true),
+    layout(Place::TwoChunks, false),
+    layout(Place::TwoChunks, true),
+    layout(Place::TwoTables, false),
+    layout(Place::TwoTables, true),
+];
 
 /// How rows are looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,34 +70,39 @@ pub(crate) const READINGS: [Reading; 2] = [Reading::Predicate, Reading::Whole];
 /// Rows as (id, value), in the order of ids.
 pub(crate) type Rows = Vec<(i64, i64)>;
 
-fn batch(rows: &[(i64, i64)]) -> RecordBatch {
-    let (ids, values): (Vec<i64>, Vec<i64>) = rows.iter().copied().unzip();
-    let [ids, values] = [ids, values].map(|column| Arc::new(Int64Array::from(column)) as ArrayRef);
-    RecordBatch::try_from_iter([("id", ids), ("value", values)]).unwrap()
+fn batch(rows: &[(i64, Option<i64>)]) -> RecordBatch {
+    let (ids, values): (Vec<i64>, Vec<Option<i64>>) = rows.iter().copied().unzip();
+    let ids: ArrayRef = Arc::new(Int64Array::from(ids));
+    let values: ArrayRef = Arc::new(Int64Array::from(values));
+    RecordBatch::try_from_iter_with_nullable([("id", ids, true), ("value", values, true)]).unwrap()
 }
 
 impl Layout {
     pub(crate) fn store(self) -> Store {
         let store = Store::in_memory();
-        let first = match self {
-            Self::OneChunk => batch(&[(1, 10), (2, 20)]),
-            Self::TwoChunks | Self::TwoTables => batch(&[(1, 10)]),
+        let save = |name: &str, rows: &[(i64, i64)]| {
+            let rows = rows.iter().map(|(id, value)| (*id, Some(*value)));
+            let others = self.crowded.then_some((0, None));
+            let batch = batch(&rows.chain(others).collect::<Vec<_>>());
+            store.write(batch).mode(SaveMode::Append).save_as_table(name).unwrap();
         };
-        store.write(first).save_as_table("odd").unwrap();
-        if self != Self::OneChunk {
-            let second = store.write(batch(&[(2, 20)])).mode(SaveMode::Append);
-            second.save_as_table(self.table(2)).unwrap();
+        match self.place {
+            Place::OneChunk => save("odd", &[(1, 10), (2, 20)]),
+            _ => {
+                save("odd", &[(1, 10)]);
+                save(self.table(2), &[(2, 20)]);
+            }
         }
         store
     }
 
     /// The table of a row.
     fn table(self, id: i64) -> &'static str {
-        if self == Self::TwoTables && id % 2 == 0 { "even" } else { "odd" }
+        if self.place == Place::TwoTables && id % 2 == 0 { "even" } else { "odd" }
     }
 
     fn tables(self) -> &'static [&'static str] {
-        if self == Self::TwoTables { &["odd", "even"] } else { &["odd"] }
+        if self.place == Place::TwoTables { &["odd", "even"] } else { &["odd"] }
     }
 
     /// What a new reader sees: `1=10 2=20`.
@@ -88,11 +113,12 @@ impl Layout {
     }
 }
 
+/// The rows that have a value.
 fn rows_of(batches: Vec<RecordBatch>) -> Rows {
     let mut rows = Rows::new();
     for batch in batches {
         let [ids, values] = [0, 1].map(|column| batch.column(column).as_primitive::<Int64Type>());
-        rows.extend(ids.values().iter().copied().zip(values.values().iter().copied()));
+        rows.extend(ids.iter().zip(values).filter_map(|(id, value)| Some((id?, value?))));
     }
     rows.sort_unstable();
     rows
@@ -120,9 +146,9 @@ impl Which {
         }
     }
 
-    fn predicate(&self) -> Option<Predicate> {
+    fn predicate(&self, layout: Layout) -> Option<Predicate> {
         match self {
-            Self::All => None,
+            Self::All => layout.crowded.then(|| col("value").is_not_null()),
             Self::Ids(ids) => Some(col("id").is_in(ids.clone())),
             Self::Value(value) => Some(col("value").eq(*value)),
             // Values are below 100 throughout.
@@ -152,8 +178,8 @@ impl Which {
         }
     }
 
-    fn filter(&self) -> Filter<'static> {
-        self.predicate().map_or_else(Filter::all, Filter::from)
+    fn filter(&self, layout: Layout) -> Filter<'static> {
+        self.predicate(layout).map_or_else(Filter::all, Filter::from)
     }
 }
 
@@ -168,8 +194,8 @@ impl std::fmt::Debug for Seen {
     }
 }
 
-fn read(table: &Table, which: &Which, reading: Reading) -> Result<Rows, BoxError> {
-    let scan = match (which.predicate(), reading) {
+fn read(table: &Table, which: &Which, layout: Layout, reading: Reading) -> Result<Rows, BoxError> {
+    let scan = match (which.predicate(layout), reading) {
         (Some(predicate), Reading::Predicate) => table.scan().filter(predicate),
         _ => table.scan(),
     };
@@ -190,7 +216,7 @@ fn perform(
         let which = Which::parse(about);
         let mut rows = Rows::new();
         for name in which.tables(layout) {
-            rows.extend(read(&tx.table(name)?, &which, reading)?);
+            rows.extend(read(&tx.table(name)?, &which, layout, reading)?);
         }
         rows.sort_unstable();
         return Ok(Some(Seen(rows)));
@@ -199,12 +225,12 @@ fn perform(
     if let Some(row) = about.strip_prefix("insert,") {
         let (id, value) = row.split_once('=').unwrap();
         let (id, value) = (id.parse()?, value.parse()?);
-        let writer = tx.write(batch(&[(id, value)])).mode(SaveMode::Append);
+        let writer = tx.write(batch(&[(id, Some(value))])).mode(SaveMode::Append);
         writer.save_as_table(layout.table(id))?;
     } else if let Some(which) = about.strip_prefix("delete,") {
         let which = Which::parse(which);
         for name in which.tables(layout) {
-            tx.delete(name, which.filter())?;
+            tx.delete(name, which.filter(layout))?;
         }
     } else if let Some((which, value)) = about.split_once("->") {
         change(tx, &Which::parse(which), layout, || set("value", value.parse::<i64>().unwrap()))?;
@@ -231,7 +257,7 @@ fn change(
     assignment: impl Fn() -> annals::Assignment<'static>,
 ) -> Result<(), BoxError> {
     for name in which.tables(layout) {
-        tx.update(name, [assignment()], which.filter())?;
+        tx.update(name, [assignment()], which.filter(layout))?;
     }
     Ok(())
 }
