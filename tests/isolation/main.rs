@@ -12,6 +12,7 @@ mod details;
 mod orders;
 mod play;
 mod tables;
+mod told;
 
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;

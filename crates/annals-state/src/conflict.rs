@@ -588,10 +588,10 @@ fn check_reads(ask: Check<'_>, head: &Catalog) -> Result<(), Box<(Subject, Refus
             return Err(Box::new((Subject::Database(name.clone()), refusal)));
         }
     }
+    details::check_told_databases(ask.reads, head)?;
     if ask.reads.all_databases && head.databases_changed > ask.base {
         let rule = Rule::ReadChanged { theirs: "a create or drop of a database" };
-        let refusal = Refusal::new(rule, head.databases_changed);
-        return Err(Box::new((Subject::Store, refusal)));
+        return Err(Box::new((Subject::Store, Refusal::new(rule, head.databases_changed))));
     }
     Ok(())
 }

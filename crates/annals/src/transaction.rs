@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use annals_state::apply::Place;
 use annals_state::commit::{CommitInfo, Isolation, Operation, OperationKind};
+use annals_state::conflict::Subject;
 use annals_state::name::{ToDatabaseName, ToTableName};
 use annals_state::run::Run;
 use annals_state::write_set::{Change, NewRows, PropertyPatch, Staged, WriteSet};
 use annals_state::{Catalog, Commit, DatabaseName, TableName, Timestamp, Version, VersionId};
 
 use crate::committer::{Outcome, Request};
-use crate::error::{CatalogError, CommitError, ReadError, WriteError};
+use crate::error::{CommitError, ReadError, WriteError};
 use crate::snapshot::{ReadLog, Snapshot, Table};
 use crate::source::Source;
 use crate::store::Shared;
@@ -345,11 +346,7 @@ impl Transaction {
         name: &TableName,
         at: &'static Location<'static>,
     ) -> Result<(), WriteError> {
-        let table = self.draft.catalog.require_table(name)?;
-        let state = Arc::clone(table.state());
-        if state.is_view() {
-            return Err(CatalogError::IsView { table: name.clone() }.into());
-        }
+        let state = self.rows_of(name)?;
         let change = Change::Replace {
             name: name.clone(),
             kind: state.kind().clone(),
@@ -501,6 +498,34 @@ impl Transaction {
         self.reads.note(|reads, base| reads.looked_up(base, name));
     }
 
+    /// Notes that an error, or that nothing was done, told something of `name`.
+    pub(crate) fn told(&self, name: &TableName) {
+        self.reads.note(|reads, base| {
+            reads.told(base, name);
+            reads.told_database(base, &name.database());
+        });
+    }
+
+    /// As [`told`](Self::told), of a database alone.
+    pub(crate) fn told_of_database(&self, name: &DatabaseName) {
+        self.reads.note(|reads, base| reads.told_database(base, name));
+    }
+
+    /// Notes what the refusal of a change told.
+    fn told_of(&self, change: &Change) {
+        match Subject::of(change) {
+            Subject::Table(name) => self.told(&name),
+            Subject::Database(name) => self.told_of_database(&name),
+            _ => {}
+        }
+        if let Change::DropDatabase { name, cascade: false } = change {
+            self.reads.note(|reads, base| reads.listed(base, name)); // whether it is empty
+        }
+        if let Change::Rename { to, .. } = change {
+            self.told(to);
+        }
+    }
+
     /// Notes that rows written to `name` were computed from what it held at the base.
     pub(crate) fn depends_on(&self, name: &TableName) {
         self.reads.note(|reads, base| reads.read_rows(base, name, None));
@@ -523,7 +548,8 @@ impl Transaction {
         };
         let place = Place::on_base(self.base.id(), self.provisional(), oldest);
         // A change that does not apply leaves the catalog as it was.
-        let operation = self.draft.catalog.apply(&staged, &place)?;
+        let operation = self.draft.catalog.apply(&staged, &place);
+        let operation = operation.inspect_err(|_| self.told_of(&staged.change))?;
         self.draft.operations.push_back(Arc::new(operation));
         self.draft.writes.push(staged);
         Ok(())

@@ -1,11 +1,13 @@
 //! What a serializable transaction read of a table besides its columns and rows: the comment, the
-//! properties, the comments on columns, and what every commit changes.
+//! properties, the comments on columns, and what every commit changes. And databases that it was told
+//! of by a change that failed, or did nothing.
 //!
 //! Values are compared, not stamps: set and set back is no change.
 
-use super::{Refusal, Rule, Theirs};
+use super::{Refusal, Rule, Subject, Theirs};
+use crate::catalog::Catalog;
 use crate::version::VersionId;
-use crate::write_set::TableReads;
+use crate::write_set::{ReadSet, TableReads};
 
 /// Refuses if what was read is another in a later state of the same table.
 pub(super) fn check_read_details(reads: &TableReads, theirs: &Theirs<'_>) -> Result<(), Refusal> {
@@ -29,6 +31,22 @@ pub(super) fn check_read_details(reads: &TableReads, theirs: &Theirs<'_>) -> Res
     }
     if read.state {
         return changed("a commit", theirs.now.since());
+    }
+    Ok(())
+}
+
+/// Refuses if a database that was there is gone or another, or one that was not has come.
+pub(super) fn check_told_databases(
+    reads: &ReadSet,
+    head: &Catalog,
+) -> Result<(), Box<(Subject, Refusal)>> {
+    for (name, then) in &reads.told_databases {
+        let now = head.database(name).map(|database| database.created);
+        if *then != now {
+            let rule = Rule::ReadChanged { theirs: "a create or drop" };
+            let refusal = Refusal::new(rule, now.unwrap_or(head.databases_changed));
+            return Err(Box::new((Subject::Database(name.clone()), refusal)));
+        }
     }
     Ok(())
 }
