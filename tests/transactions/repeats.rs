@@ -211,7 +211,7 @@ fn a_save_that_skips_what_its_twin_made_says_that_it_was_applied() {
         let mut tx = store.begin();
         tx.idempotent("loader", 1);
         let mode = SaveMode::Ignore;
-        let saved = tx.write(&numbers([1])).mode(mode).save_as_table("new").unwrap();
+        let saved = tx.write(numbers([1])).mode(mode).save_as_table("new").unwrap();
         (saved.outcome(), tx.commit().unwrap())
     };
     let ((_, first), (skipped, second)) = (attempt(), attempt());

@@ -40,9 +40,10 @@
 //!
 //! Different tables commute under [`Isolation::Snapshot`]. Under [`Isolation::Serializable`] a
 //! transaction that writes also conflicts if something that it read has changed: rows (by
-//! predicate where one was given), a schema, a name's presence or absence, a listing.
+//! predicate where one was given), a schema, a comment, a name's presence or absence, a listing.
 
 mod chunks;
+mod details;
 mod names;
 
 use std::fmt;
@@ -571,6 +572,7 @@ fn check_reads(ask: Check<'_>, head: &Catalog) -> Result<(), Box<(Subject, Refus
         if let RowReads::Matching(predicates) = &reads.rows {
             check_read_rows(reads.base.as_deref(), predicates, &theirs).map_err(refuse)?;
         }
+        details::check_read_details(reads, &theirs).map_err(refuse)?;
     }
     for (name, base) in &ask.reads.databases {
         let now = head.database(name);
@@ -586,10 +588,10 @@ fn check_reads(ask: Check<'_>, head: &Catalog) -> Result<(), Box<(Subject, Refus
             return Err(Box::new((Subject::Database(name.clone()), refusal)));
         }
     }
+    details::check_told_databases(ask.reads, head)?;
     if ask.reads.all_databases && head.databases_changed > ask.base {
         let rule = Rule::ReadChanged { theirs: "a create or drop of a database" };
-        let refusal = Refusal::new(rule, head.databases_changed);
-        return Err(Box::new((Subject::Store, refusal)));
+        return Err(Box::new((Subject::Store, Refusal::new(rule, head.databases_changed))));
     }
     Ok(())
 }

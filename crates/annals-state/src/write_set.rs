@@ -27,6 +27,7 @@ use crate::save_mode::SaveMode;
 use crate::schema::TableSchema;
 use crate::table::{ChunkEntry, Details, Lineage, TableKind, TableVersion};
 use crate::version::Version;
+use crate::version::VersionId;
 
 /// One change to the catalog.
 #[derive(Clone, Debug)]
@@ -392,6 +393,8 @@ pub struct ReadSet {
     pub(crate) tables: BTreeMap<TableName, TableReads>,
     pub(crate) databases: BTreeMap<DatabaseName, Option<Arc<Database>>>,
     pub(crate) all_databases: bool,
+    /// Whether databases were there, of which nothing else was read.
+    pub(crate) told_databases: BTreeMap<DatabaseName, Option<VersionId>>,
 }
 
 /// What was read of one name.
@@ -399,6 +402,20 @@ pub struct ReadSet {
 pub(crate) struct TableReads {
     pub(crate) base: Option<Arc<TableVersion>>,
     pub(crate) rows: RowReads,
+    pub(crate) details: DetailReads,
+    /// Whether nobody asked: a change that did not go through, or did nothing, told of it.
+    pub(crate) told: bool,
+}
+
+/// What was read of a table besides its columns and rows.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct DetailReads {
+    pub(crate) comment: bool,
+    pub(crate) properties: bool,
+    /// What its owner says of its columns.
+    pub(crate) columns: bool,
+    /// What every commit to it changes, such as its ordinal.
+    pub(crate) state: bool,
 }
 
 /// Which rows of a table were read.
@@ -413,14 +430,27 @@ pub(crate) enum RowReads {
 }
 
 impl ReadSet {
-    /// Whether nothing was read: the transaction is *blind*.
+    /// Whether nothing was read: the transaction is *blind*. What was told does not count.
     pub fn is_empty(&self) -> bool {
-        self.tables.is_empty() && self.databases.is_empty() && !self.all_databases
+        let blind = self.tables.values().all(|reads| reads.told);
+        blind && self.databases.is_empty() && !self.all_databases
     }
 
     /// Notes that a name was looked up: its presence, absence or schema.
     pub fn looked_up(&mut self, base: &Catalog, name: &TableName) {
         self.reads_of(base, name);
+    }
+
+    /// Notes that a change told of a name, by an error or by doing nothing: of its presence, absence
+    /// or schema.
+    pub fn told(&mut self, base: &Catalog, name: &TableName) {
+        self.tables.entry(name.clone()).or_insert_with(|| TableReads::of(base, name, true));
+    }
+
+    /// As [`told`](Self::told), of the presence or absence of a database.
+    pub fn told_database(&mut self, base: &Catalog, name: &DatabaseName) {
+        let created = || base.database(name).map(|database| database.created);
+        self.told_databases.entry(name.clone()).or_insert_with(created);
     }
 
     /// Notes that rows were read: those that match `predicate`, or all.
@@ -436,6 +466,26 @@ impl ReadSet {
         }
     }
 
+    /// Notes that the comment was read.
+    pub fn read_comment(&mut self, base: &Catalog, name: &TableName) {
+        self.reads_of(base, name).details.comment = true;
+    }
+
+    /// Notes that the properties were read.
+    pub fn read_properties(&mut self, base: &Catalog, name: &TableName) {
+        self.reads_of(base, name).details.properties = true;
+    }
+
+    /// Notes that the columns were read with their comments.
+    pub fn read_columns(&mut self, base: &Catalog, name: &TableName) {
+        self.reads_of(base, name).details.columns = true;
+    }
+
+    /// Notes that something was read that every commit to the table changes.
+    pub fn read_state(&mut self, base: &Catalog, name: &TableName) {
+        self.reads_of(base, name).details.state = true;
+    }
+
     /// Notes that the tables of a database were listed, or that it was looked up.
     pub fn listed(&mut self, base: &Catalog, database: &DatabaseName) {
         self.databases.entry(database.clone()).or_insert_with(|| base.database(database).cloned());
@@ -447,8 +497,16 @@ impl ReadSet {
     }
 
     fn reads_of(&mut self, base: &Catalog, name: &TableName) -> &mut TableReads {
-        self.tables
-            .entry(name.clone())
-            .or_insert_with(|| TableReads { base: base.table(name).cloned(), rows: RowReads::None })
+        let asked = || TableReads::of(base, name, false);
+        let reads = self.tables.entry(name.clone()).or_insert_with(asked);
+        reads.told = false;
+        reads
+    }
+}
+
+impl TableReads {
+    fn of(base: &Catalog, name: &TableName, told: bool) -> Self {
+        let (base, rows) = (base.table(name).cloned(), RowReads::None);
+        Self { base, rows, details: DetailReads::default(), told }
     }
 }

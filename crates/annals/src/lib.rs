@@ -33,6 +33,7 @@
 //! | bound what is kept, and see what it costs | [`Retention`], [`Store::expire`], [`Store::memory`], [`Store::pins`], [`Store::metrics`] |
 //! | know which rows differ, who changed them, and what they were | [`Snapshot::row_diff`], [`Store::changes`], [`Store::blame`], [`Store::row_history`] |
 //! | undo | [`Store::restore_table`], [`Store::restore`], [`Store::fork`] |
+//! | test a pipeline in every order of its steps | [`testing`] |
 //! | know what a failure means | [`error`] |
 //!
 //! The API is synchronous and needs no async runtime. Stores, snapshots, tables, readers and
@@ -62,6 +63,11 @@ struct RowsPage;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/row-history.md")]
 struct RowHistoryDocument;
+
+/// The examples of the page on testing pipelines, likewise.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/testing-pipelines.md")]
+struct TestingPipelines;
 
 mod blame;
 mod cell;
@@ -99,6 +105,7 @@ mod source;
 mod speculation;
 mod steps;
 mod store;
+pub mod testing;
 mod transaction;
 mod watch;
 mod writer;

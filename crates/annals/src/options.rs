@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::cutter::ChunkSize;
 use crate::identity::Identity;
 use crate::store::Store;
+use crate::testing::Refusals;
 
 /// Choices that hold for the life of a store.
 #[derive(Clone, Debug)]
@@ -20,6 +21,7 @@ pub(crate) struct Options {
     pub(crate) chunk_size: ChunkSize,
     pub(crate) clock: Clock,
     pub(crate) reclaim_bytes_max: u64,
+    pub(crate) refusals: Option<Refusals>,
 }
 
 /// Makes a [`Store`].
@@ -59,6 +61,7 @@ impl StoreBuilder {
             chunk_size: ChunkSize::default(),
             clock: Clock::System,
             reclaim_bytes_max: crate::reclaim::BYTES_MAX,
+            refusals: None,
         };
         Self { options, retention: Retention::default() }
     }
@@ -106,6 +109,12 @@ impl StoreBuilder {
     /// back, and must not call the store.
     pub fn clock(mut self, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         self.options.clock = Clock::Custom(Arc::new(clock));
+        self
+    }
+
+    /// Refuses the commits that `refusals` says, for tests of what a program does then.
+    pub fn refusals(mut self, refusals: &Refusals) -> Self {
+        self.options.refusals = Some(refusals.clone());
         self
     }
 

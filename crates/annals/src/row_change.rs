@@ -205,11 +205,12 @@ impl Transaction {
 
     /// The present state of a table that has rows of its own.
     pub(crate) fn rows_of(&self, name: &TableName) -> Result<Arc<TableState>, WriteError> {
-        let state = self.catalog().require_table(name)?.state();
-        if state.is_view() {
-            return Err(CatalogError::IsView { table: name.clone() }.into());
-        }
-        Ok(Arc::clone(state))
+        let found = self.catalog().require_table(name).map(|table| Arc::clone(table.state()));
+        let found = found.and_then(|state| match state.is_view() {
+            true => Err(CatalogError::IsView { table: name.clone() }),
+            false => Ok(state),
+        });
+        Ok(found.inspect_err(|_| self.told(name))?)
     }
 
     /// Notes that what is done depends on the rows that match.

@@ -144,6 +144,11 @@ impl<'a> Save<'a> {
 
     /// Decides what the save comes down to in `tx`, and does it there.
     pub(crate) fn stage(&mut self, tx: &mut Transaction) -> Result<Saved, WriteError> {
+        let staged = self.decide(tx);
+        staged.inspect_err(|_| tx.told(&self.name))
+    }
+
+    fn decide(&mut self, tx: &mut Transaction) -> Result<Saved, WriteError> {
         let table = tx.catalog().table(&self.name).cloned();
         let state = table.as_ref().map(|table| Arc::clone(table.state()));
         if self.options.must_exist && table.is_none() {

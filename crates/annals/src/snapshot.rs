@@ -237,11 +237,13 @@ impl Table {
 
     /// Which state of the table this is: 0 when it was created.
     pub fn ordinal(&self) -> u64 {
+        self.note(ReadSet::read_state);
         self.table.ordinal()
     }
 
     /// The version of the store that made this state.
     pub fn since(&self) -> VersionId {
+        self.note(ReadSet::read_state);
         self.table.since()
     }
 
@@ -252,6 +254,7 @@ impl Table {
 
     /// The state as a value, for tools that walk it.
     pub fn value(&self) -> &Arc<TableVersion> {
+        self.note(ReadSet::read_state);
         &self.table
     }
 
@@ -262,16 +265,19 @@ impl Table {
 
     /// The columns.
     pub fn schema(&self) -> SchemaRef {
+        self.note(ReadSet::read_columns);
         Arc::clone(self.state().arrow_schema())
     }
 
     /// What the table is for, in its owner's words.
     pub fn comment(&self) -> Option<&str> {
+        self.note(ReadSet::read_comment);
         self.state().details().comment.as_deref()
     }
 
     /// The owner's key/value pairs.
     pub fn properties(&self) -> &Properties {
+        self.note(ReadSet::read_properties);
         &self.state().details().properties
     }
 
@@ -294,6 +300,7 @@ impl Table {
 
     /// How many chunks hold the rows. O(1).
     pub fn chunk_count(&self) -> usize {
+        self.note_rows();
         self.state().chunk_count()
     }
 
@@ -358,8 +365,12 @@ impl Table {
 
     /// Notes that a transaction read rows: those that match, or all.
     pub(crate) fn note_read(&self, predicate: Option<&Predicate>) {
+        self.note(|reads, base, name| reads.read_rows(base, name, predicate));
+    }
+
+    fn note(&self, note: impl FnOnce(&mut ReadSet, &Catalog, &TableName)) {
         if let Some(log) = &self.reads {
-            log.note(|reads, base| reads.read_rows(base, self.name_in(base), predicate));
+            log.note(|reads, base| note(reads, base, self.name_in(base)));
         }
     }
 

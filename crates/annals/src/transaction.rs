@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use annals_state::apply::Place;
 use annals_state::commit::{CommitInfo, Isolation, Operation, OperationKind};
+use annals_state::conflict::Subject;
 use annals_state::name::{ToDatabaseName, ToTableName};
 use annals_state::run::Run;
 use annals_state::write_set::{Change, NewRows, PropertyPatch, Staged, WriteSet};
 use annals_state::{Catalog, Commit, DatabaseName, TableName, Timestamp, Version, VersionId};
 
 use crate::committer::{Outcome, Request};
-use crate::error::{CatalogError, CommitError, ReadError, WriteError};
+use crate::error::{CommitError, ReadError, WriteError};
 use crate::snapshot::{ReadLog, Snapshot, Table};
 use crate::source::Source;
 use crate::store::Shared;
@@ -164,7 +165,8 @@ impl Transaction {
         Self { shared, base, draft, reads, isolation, info, assertions, retries, location }
     }
 
-    /// The version that the transaction began at.
+    /// The version that the transaction began at, without its own changes. What is read of it does
+    /// not count as read by the transaction, also if that is serializable.
     pub fn base(&self) -> Snapshot {
         Snapshot::new(Arc::clone(&self.base))
     }
@@ -344,11 +346,7 @@ impl Transaction {
         name: &TableName,
         at: &'static Location<'static>,
     ) -> Result<(), WriteError> {
-        let table = self.draft.catalog.require_table(name)?;
-        let state = Arc::clone(table.state());
-        if state.is_view() {
-            return Err(CatalogError::IsView { table: name.clone() }.into());
-        }
+        let state = self.rows_of(name)?;
         let change = Change::Replace {
             name: name.clone(),
             kind: state.kind().clone(),
@@ -375,6 +373,15 @@ impl Transaction {
     /// [`CommitError::Conflict`] if the matrix in [`conflict`](annals_state::conflict) says that
     /// what was committed since does not go with it; [`CommitError::Assertion`] if an assertion
     /// does not hold. After any error nothing of the transaction is visible.
+    ///
+    /// A transaction that has ended cannot be used any more:
+    ///
+    /// ```compile_fail,E0382
+    /// let tx = annals::Store::in_memory().begin();
+    /// tx.commit()?;
+    /// tx.commit()?; // use of moved value: `tx`
+    /// # Ok::<(), annals::CommitError>(())
+    /// ```
     #[track_caller]
     pub fn commit(self) -> Result<Committed, CommitError> {
         self.commit_at(Location::caller())
@@ -390,6 +397,10 @@ impl Transaction {
         let span = tracing::debug_span!("commit", base = self.base.id().0);
         let _entered = span.enter();
         let outcome = self.request(location, |request| {
+            if let Some(refusals) = &self.shared.options.refusals {
+                let head = self.shared.published.version().id();
+                refusals.ask(&self.draft.writes, self.base.id(), head)?;
+            }
             self.shared.committer.commit(&self.shared.published, request)
         });
         match outcome {
@@ -487,6 +498,34 @@ impl Transaction {
         self.reads.note(|reads, base| reads.looked_up(base, name));
     }
 
+    /// Notes that an error, or that nothing was done, told something of `name`.
+    pub(crate) fn told(&self, name: &TableName) {
+        self.reads.note(|reads, base| {
+            reads.told(base, name);
+            reads.told_database(base, &name.database());
+        });
+    }
+
+    /// As [`told`](Self::told), of a database alone.
+    pub(crate) fn told_of_database(&self, name: &DatabaseName) {
+        self.reads.note(|reads, base| reads.told_database(base, name));
+    }
+
+    /// Notes what the refusal of a change told.
+    fn told_of(&self, change: &Change) {
+        match Subject::of(change) {
+            Subject::Table(name) => self.told(&name),
+            Subject::Database(name) => self.told_of_database(&name),
+            _ => {}
+        }
+        if let Change::DropDatabase { name, cascade: false } = change {
+            self.reads.note(|reads, base| reads.listed(base, name)); // whether it is empty
+        }
+        if let Change::Rename { to, .. } = change {
+            self.told(to);
+        }
+    }
+
     /// Notes that rows written to `name` were computed from what it held at the base.
     pub(crate) fn depends_on(&self, name: &TableName) {
         self.reads.note(|reads, base| reads.read_rows(base, name, None));
@@ -509,7 +548,8 @@ impl Transaction {
         };
         let place = Place::on_base(self.base.id(), self.provisional(), oldest);
         // A change that does not apply leaves the catalog as it was.
-        let operation = self.draft.catalog.apply(&staged, &place)?;
+        let operation = self.draft.catalog.apply(&staged, &place);
+        let operation = operation.inspect_err(|_| self.told_of(&staged.change))?;
         self.draft.operations.push_back(Arc::new(operation));
         self.draft.writes.push(staged);
         Ok(())

@@ -26,6 +26,7 @@ impl Transaction {
         let new = new.into();
         let name = DatabaseName::parse(&new.name)?;
         if new.if_not_exists && self.draft.catalog.database(&name).is_some() {
+            self.told_of_database(&name);
             return Ok(());
         }
         let change =
@@ -68,6 +69,7 @@ impl Transaction {
     ) -> Result<(), WriteError> {
         let name = name.to_database_name()?.into_owned();
         if patch.is_empty() {
+            self.told_of_database(&name);
             return Ok(self.draft.catalog.require_database(&name).map(drop)?);
         }
         self.stage(Change::AlterDatabase { name, patch: patch.clone() }, Location::caller())
@@ -112,6 +114,9 @@ impl Transaction {
         let name = name.to_table_name()?.into_owned();
         let new = new.into();
         let existing = self.draft.catalog.table(&name).map(|table| Arc::clone(table.state()));
+        if existing.as_ref().is_some_and(|state| !state.is_view()) {
+            self.told(&name); // that it is a table will be the error
+        }
         let change = match existing {
             Some(state) if new.or_replace => {
                 if !state.is_view() {
@@ -170,6 +175,7 @@ impl Transaction {
         let name = name.to_table_name()?.into_owned();
         let alterations: Arc<[SchemaChange]> = alterations.into_iter().collect();
         if alterations.is_empty() {
+            self.told(&name);
             return Ok(self.draft.catalog.require_table(&name).map(drop)?);
         }
         self.stage(Change::AlterSchema { name, alterations }, Location::caller())
@@ -251,6 +257,7 @@ impl Transaction {
     ) -> Result<(), WriteError> {
         let name = name.to_table_name()?.into_owned();
         if patch.is_empty() {
+            self.told(&name);
             return Ok(self.draft.catalog.require_table(&name).map(drop)?);
         }
         self.stage(Change::AlterDetails { name, patch: patch.clone() }, Location::caller())
@@ -272,7 +279,8 @@ impl Transaction {
         let name = name.to_table_name()?.into_owned();
         let version = self.shared.version_at(&at.into())?;
         let from = version.id();
-        let then = state_then(&version, self.draft.catalog.table(&name), &name)?;
+        let then = state_then(&version, self.draft.catalog.table(&name), &name);
+        let then = then.inspect_err(|_| self.told(&name))?;
         self.keep_until_dropped([version]);
         self.stage(Change::RestoreTable { name, source: then, from }, Location::caller())
     }
