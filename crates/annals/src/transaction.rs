@@ -15,6 +15,7 @@ use annals_state::{Catalog, Commit, DatabaseName, TableName, Timestamp, Version,
 
 use crate::committer::{Outcome, Request};
 use crate::error::{CatalogError, CommitError, ReadError, WriteError};
+use crate::seams::seam;
 use crate::snapshot::{ReadLog, Snapshot, Table};
 use crate::source::Source;
 use crate::store::Shared;
@@ -390,11 +391,14 @@ impl Transaction {
         let span = tracing::debug_span!("commit", base = self.base.id().0);
         let _entered = span.enter();
         let outcome = self.request(location, |request| {
+            seam!(Asked);
+            // Even after a panic: what was published by then is to be seen by those who wait.
+            let _tells = self.shared.watchers.tells();
             self.shared.committer.commit(&self.shared.published, request)
         });
+        seam!(Told);
         match outcome {
             Ok(Outcome::Committed(commit)) => {
-                self.shared.watchers.committed();
                 tracing::debug!(
                     version = commit.version.0,
                     operations = commit.operations.len(),
@@ -440,7 +444,8 @@ impl Transaction {
             return Ok(());
         }
         let location = Location::caller();
-        self.request(location, |request| self.shared.committer.would_conflict(request))
+        let Shared { committer, published, .. } = &*self.shared;
+        self.request(location, |request| committer.would_conflict(published, request))
     }
 
     fn request<R>(
