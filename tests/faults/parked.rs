@@ -102,21 +102,29 @@ fn readers_go_on_beside_a_writer_that_stands_at_any_step() {
             let canaries = Canaries::default();
             let store = fixture(&canaries);
             let run = (operation.ready)(&store, &canaries);
-            let readers = |_: Step| {
-                annals_tests::at_once(READERS, |_| {
-                    let mut reader = store.reader();
-                    for _ in 0..ROUNDS {
-                        read_everything(&store, &mut reader);
-                        assert_eq!(&Seen::of(&store), &there, "{told}");
-                    }
-                });
-            };
             parked_at(
                 number,
                 || run().unwrap(),
-                |_, at| {
+                |scope, at| {
                     assert_eq!(at, step, "{told}");
-                    readers(at);
+                    let (tell, done) = channel();
+                    for _ in 0..READERS {
+                        let (store, there, told, tell) =
+                            (store.clone(), there.clone(), told.clone(), tell.clone());
+                        scope.spawn(move || {
+                            let mut reader = store.reader();
+                            for _ in 0..ROUNDS {
+                                read_everything(&store, &mut reader);
+                                assert_eq!(Seen::of(&store), there, "{told}");
+                            }
+                            tell.send(()).unwrap();
+                        });
+                    }
+                    drop(tell);
+                    for _ in 0..READERS {
+                        done.recv_timeout(ENOUGH)
+                            .unwrap_or_else(|_| panic!("{told}: a reader waits"));
+                    }
                 },
             );
             assert_usable(&store, &canaries, &told);
