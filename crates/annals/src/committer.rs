@@ -22,8 +22,10 @@ use annals_state::{Catalog, Commit, Timestamp, Version, VersionId};
 
 use crate::error::CommitError;
 use crate::identity::Identity;
+use crate::process::PerProcess;
 use crate::published::{Head, Published};
 use crate::reclaim::Reclaim;
+use crate::seams::seam;
 use crate::snapshot::Snapshot;
 use crate::transaction::{Assertion, Draft};
 
@@ -50,13 +52,19 @@ pub(crate) struct Request<'a> {
 
 /// The section that committers pass one by one, and what they leave to each other in it.
 pub(crate) struct Committer {
-    section: Mutex<Section>,
+    section: PerProcess<Mutex<Section>>,
     pub(crate) reclaim: Reclaim,
 }
 
 struct Section {
     /// The newest head that was sequenced. In memory it is the published one.
     tip: Arc<Head>,
+}
+
+impl Section {
+    fn new(tip: Arc<Head>) -> Mutex<Self> {
+        Mutex::new(Self { tip })
+    }
 }
 
 /// What a commit came to.
@@ -68,7 +76,7 @@ pub(crate) enum Outcome {
 
 impl Committer {
     pub(crate) fn new(tip: Arc<Head>, reclaim: Reclaim) -> Self {
-        Self { section: Mutex::new(Section { tip }), reclaim }
+        Self { section: PerProcess::new(Section::new(tip)), reclaim }
     }
 
     /// Makes the transaction the next version and publishes it, or says why not.
@@ -84,7 +92,7 @@ impl Committer {
         if !request.assertions.is_empty() {
             return self.commit_outside(published, request);
         }
-        let section = self.enter();
+        let section = self.enter(published);
         if let Some(outcome) = applied_before(&section.tip, request)? {
             return Ok(outcome);
         }
@@ -106,7 +114,7 @@ impl Committer {
     ) -> Result<Outcome, CommitError> {
         let mut winner = request.base.id();
         for _ in 0..CANDIDATES_MAX {
-            let tip = Arc::clone(&self.enter().tip);
+            let tip = Arc::clone(&self.enter(published).tip);
             if let Some(outcome) = applied_before(&tip, request)? {
                 return Ok(outcome);
             }
@@ -114,8 +122,9 @@ impl Committer {
             let snapshot = Snapshot::new(Arc::clone(&candidate));
             for assertion in request.assertions {
                 assertion.check(&snapshot)?;
+                seam!(Asserted);
             }
-            let section = self.enter();
+            let section = self.enter(published);
             if section.tip.version.id() == tip.version.id() {
                 return Ok(self.publish(section, published, candidate));
             }
@@ -127,8 +136,12 @@ impl Committer {
     }
 
     /// Says what [`commit`](Self::commit) would say of conflicts, without committing.
-    pub(crate) fn would_conflict(&self, request: &Request<'_>) -> Result<(), CommitError> {
-        let tip = Arc::clone(&self.enter().tip);
+    pub(crate) fn would_conflict(
+        &self,
+        published: &Published,
+        request: &Request<'_>,
+    ) -> Result<(), CommitError> {
+        let tip = Arc::clone(&self.enter(published).tip);
         match applied_before(&tip, request)? {
             Some(_) => Ok(()),
             None => prepare(&tip, request).map(drop),
@@ -141,10 +154,11 @@ impl Committer {
         published: &Published,
         change: impl FnOnce(&mut Timeline, &mut Retention) -> Result<(R, Vec<Expired>), E>,
     ) -> Result<R, E> {
-        let section = self.enter();
+        let section = self.enter(published);
         let mut timeline = section.tip.timeline.clone();
         let mut retention = section.tip.retention;
         let (result, expired) = change(&mut timeline, &mut retention)?;
+        seam!(Pushed);
         self.supersede(section, published, Head::new(timeline, retention), expired);
         Ok(result)
     }
@@ -161,11 +175,13 @@ impl Committer {
         let now = candidate.timestamp();
         let mut timeline = section.tip.timeline.clone();
         timeline.push(candidate);
+        seam!(Pushed);
         let retention = section.tip.retention;
         let expired = match retention.is_due(&timeline, now) {
             true => timeline.expire(&retention, now, EXPIRED_PER_COMMIT_MAX),
             false => Vec::new(),
         };
+        seam!(Expired);
         self.supersede(section, published, Head::new(timeline, retention), expired);
         Outcome::Committed(commit)
     }
@@ -183,14 +199,21 @@ impl Committer {
             false => head.timeline.at_version(head.timeline.first()).ok().cloned(),
         };
         let head = Arc::new(head);
+        seam!(HeadMade);
         let tip = std::mem::replace(&mut section.tip, Arc::clone(&head));
+        seam!(Sequenced);
         let superseded = published.publish(head);
+        seam!(Published);
         drop(section);
         drop(tip);
-        if let Some(first) = expired.first() {
-            tracing::debug!(count = expired.len(), first = %first.version.id(), "versions expired");
-        }
+        seam!(Left);
+        let told = expired.first().map(|first| (expired.len(), first.version.id()));
         self.reclaim.retire(superseded, expired, first);
+        seam!(Retired);
+        // Last, for whoever listens may panic.
+        if let Some((count, first)) = told {
+            tracing::debug!(count, %first, "versions expired");
+        }
     }
 
     /// Gives away all that there is, as the last handle of the store goes.
@@ -199,16 +222,31 @@ impl Committer {
         if version.catalog().table_count() == 0 && published.head().timeline.len() == 1 {
             return;
         }
-        let section = self.section.get_mut().unwrap_or_else(PoisonError::into_inner);
+        seam!(Closing);
+        let section = self.section.last().get_mut().unwrap_or_else(PoisonError::into_inner);
         let retention = section.tip.retention;
         let nothing = Arc::new(Head::new(Timeline::starting_at(version), retention));
         section.tip = Arc::clone(&nothing);
         self.reclaim.close(published.close(nothing));
     }
 
-    /// No user code runs inside, and the tip is replaced as a whole: a panic leaves it intact.
-    fn enter(&self) -> MutexGuard<'_, Section> {
-        self.section.lock().unwrap_or_else(PoisonError::into_inner)
+    /// No user code runs inside. Should it panic there all the same, then what was published
+    /// stands, and what was only sequenced does not.
+    fn enter(&self, published: &Published) -> MutexGuard<'_, Section> {
+        let section = self.section.here(|parents| {
+            // What it holds would never be freed; if somebody holds it, so it is.
+            if let Ok(mut parents) = parents.try_lock() {
+                parents.tip = Arc::new(Head::nothing());
+            }
+            Section::new(published.head())
+        });
+        let section = section.lock().unwrap_or_else(|poisoned| {
+            let mut section = poisoned.into_inner();
+            section.tip = published.head();
+            section
+        });
+        seam!(Entered);
+        section
     }
 }
 
@@ -242,7 +280,9 @@ fn prepare(tip: &Head, request: &Request<'_>) -> Result<Arc<Version>, CommitErro
     };
     let oldest = tip.timeline.oldest_reachable();
     let version = Version::committed(Arc::new(commit), catalog, oldest);
-    Ok(Arc::new(version.of_store(Some(request.identity.store()))))
+    let version = Arc::new(version.of_store(Some(request.identity.store())));
+    seam!(Prepared);
+    Ok(version)
 }
 
 /// Refuses a base that is not a version of this store: a snapshot of another, or of a version that
@@ -287,6 +327,7 @@ fn carry_over(
         CommitError::Conflict(conflict)
     };
     conflict::check(ask, tip.version.catalog()).map_err(refuse)?;
+    seam!(Checked);
 
     let mut catalog = tip.version.catalog().clone();
     let oldest = tip.timeline.oldest_reachable();
@@ -299,6 +340,7 @@ fn carry_over(
             refuse(Box::new(Conflict::new(Subject::of(&staged.change), rule, base, winner)))
         })?;
         operations.push_back(Arc::new(operation));
+        seam!(Applied);
     }
     Ok((catalog, operations))
 }

@@ -90,6 +90,7 @@ mod metrics;
 mod options;
 mod pattern;
 mod pins;
+mod process;
 mod published;
 mod reader;
 mod reclaim;
@@ -99,6 +100,10 @@ mod row_diff;
 mod row_history;
 mod save;
 mod scan;
+#[cfg(annals_seams)]
+pub mod seams;
+#[cfg(not(annals_seams))]
+mod seams;
 mod selection;
 mod snapshot;
 mod source;

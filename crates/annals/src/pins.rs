@@ -26,6 +26,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use crate::committer::thread_name;
 use crate::error::TravelError;
 use crate::history::UTC;
+use crate::process::PerProcess;
 use crate::snapshot::Snapshot;
 use crate::store::{Shared, Store};
 
@@ -116,7 +117,7 @@ impl IntoIterator for Pins {
 /// What holders said of themselves, by the order in which they came.
 #[derive(Debug, Default)]
 pub(crate) struct PinRegistry {
-    pins: Mutex<Registered>,
+    pins: PerProcess<Mutex<Registered>>,
 }
 
 #[derive(Debug, Default)]
@@ -144,7 +145,12 @@ impl PinRegistry {
 
     /// No user code runs inside.
     fn lock(&self) -> MutexGuard<'_, Registered> {
-        self.pins.lock().unwrap_or_else(PoisonError::into_inner)
+        let pins = self.pins.here(|parents| {
+            // If it is held by a thread that is not here, what was registered cannot be known.
+            let known = parents.try_lock().map(|mut pins| std::mem::take(&mut *pins));
+            Mutex::new(known.unwrap_or_default())
+        });
+        pins.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

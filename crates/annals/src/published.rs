@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use annals_state::timeline::{Retention, Timeline};
-use annals_state::{Version, VersionId};
+use annals_state::{Timestamp, Version, VersionId};
 
 use crate::cell::Cell;
+use crate::seams::seam;
 
 /// What the pointer points to: the newest version and the way to the older ones.
 ///
@@ -25,6 +26,12 @@ pub(crate) struct Head {
 impl Head {
     pub(crate) fn new(timeline: Timeline, retention: Retention) -> Self {
         Self { version: Arc::clone(timeline.newest()), timeline, retention }
+    }
+
+    /// A head that holds nothing.
+    pub(crate) fn nothing() -> Self {
+        let nothing = Arc::new(Version::initial(Timestamp::default()));
+        Self::new(Timeline::starting_at(nothing), Retention::default())
     }
 }
 
@@ -69,6 +76,7 @@ impl Published {
     pub(crate) fn publish(&self, next: Arc<Head>) -> Option<Arc<Head>> {
         // ORDERING: before the swap, which releases it; see `is_newest`.
         self.announced.store(next.version.id().0, Ordering::Release);
+        seam!(Announced);
         self.head.swap(next)
     }
 

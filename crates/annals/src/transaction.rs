@@ -16,6 +16,7 @@ use annals_state::{Catalog, Commit, DatabaseName, TableName, Timestamp, Version,
 
 use crate::committer::{Outcome, Request};
 use crate::error::{CommitError, ReadError, WriteError};
+use crate::seams::seam;
 use crate::snapshot::{ReadLog, Snapshot, Table};
 use crate::source::Source;
 use crate::store::Shared;
@@ -401,11 +402,14 @@ impl Transaction {
                 let head = self.shared.published.version().id();
                 refusals.ask(&self.draft.writes, self.base.id(), head)?;
             }
+            seam!(Asked);
+            // Even after a panic: what was published by then is to be seen by those who wait.
+            let _tells = self.shared.watchers.tells();
             self.shared.committer.commit(&self.shared.published, request)
         });
+        seam!(Told);
         match outcome {
             Ok(Outcome::Committed(commit)) => {
-                self.shared.watchers.committed();
                 tracing::debug!(
                     version = commit.version.0,
                     operations = commit.operations.len(),
@@ -451,7 +455,8 @@ impl Transaction {
             return Ok(());
         }
         let location = Location::caller();
-        self.request(location, |request| self.shared.committer.would_conflict(request))
+        let Shared { committer, published, .. } = &*self.shared;
+        self.request(location, |request| committer.would_conflict(published, request))
     }
 
     fn request<R>(

@@ -25,6 +25,8 @@ use annals_state::timeline::{At, Timeline, TravelError};
 use annals_state::{Commit, VersionId};
 
 use crate::hold::Hold;
+use crate::process::PerProcess;
+use crate::seams::seam;
 use crate::snapshot::Snapshot;
 use crate::store::{Shared, Store};
 
@@ -243,7 +245,7 @@ impl Watch {
             let hold = Hold::on(&shared.published);
             return self.look_in(hold.timeline()).map_or(Look::Nothing, Look::Item);
         }
-        let last = hub.lock().last.clone();
+        let last = hub.room().lock().last.clone();
         match last {
             Some(hold) => self.look_in(hold.timeline()).map_or(Look::End, Look::Item),
             // The store is being dropped; that wakes whoever waits when it is done.
@@ -287,9 +289,24 @@ impl FusedIterator for Watch {}
 #[derive(Default)]
 pub(crate) struct Hub {
     /// How many watches wait, or are about to.
+    ///
+    /// In a child of `fork(2)` those of the parent count for ever: a commit then does a little more.
     waiting: AtomicUsize,
+    room: PerProcess<Room>,
+}
+
+/// Where they sleep.
+#[derive(Default)]
+struct Room {
     state: Mutex<State>,
     woken: Condvar,
+}
+
+impl Room {
+    /// Nothing that may panic runs under the lock.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[derive(Default)]
@@ -314,21 +331,35 @@ impl Hub {
         }
     }
 
+    /// Calls [`committed`](Self::committed) when it is dropped, be it by a panic.
+    pub(crate) fn tells(&self) -> impl Drop {
+        struct Tells<'a>(&'a Hub);
+        impl Drop for Tells<'_> {
+            fn drop(&mut self) {
+                self.0.committed();
+            }
+        }
+        Tells(self)
+    }
+
     #[cold]
     fn wake(&self) {
-        self.lock().wakes += 1;
-        self.woken.notify_all();
+        let room = self.room();
+        room.lock().wakes += 1;
+        room.woken.notify_all();
     }
 
     /// Leaves the last head of a store that is gone to its watches.
     fn end(&self, last: Hold) {
-        self.lock().last = Some(Arc::new(last));
+        self.room().lock().last = Some(Arc::new(last));
         self.wake();
     }
 
-    /// Nothing that may panic runs under the lock.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn room(&self) -> &Room {
+        self.room.here(|parents| {
+            let state = parents.state.try_lock().map(|mut state| std::mem::take(&mut *state));
+            Room { state: Mutex::new(state.unwrap_or_default()), woken: Condvar::new() }
+        })
     }
 }
 
@@ -347,15 +378,17 @@ impl<'a> Waiting<'a> {
         // `Hub::committed`. See the header.
         hub.waiting.fetch_add(1, Ordering::Relaxed);
         fence(Ordering::SeqCst);
-        let known = hub.lock().wakes;
+        let known = hub.room().lock().wakes;
         Self { hub, known }
     }
 
     /// Waits for a wake-up that is not known yet. False if there is none until then.
     fn sleep(self, until: Option<Instant>) -> bool {
-        let mut state = self.hub.lock();
+        seam!(Waiting);
+        let room = self.hub.room();
+        let mut state = room.lock();
         while state.wakes == self.known {
-            let woken = &self.hub.woken;
+            let woken = &room.woken;
             state = match until {
                 None => woken.wait(state).unwrap_or_else(PoisonError::into_inner),
                 Some(until) => {
@@ -451,12 +484,12 @@ mod tests {
     fn a_commit_wakes_nobody_if_nobody_waits() {
         let hub = Hub::default();
         hub.committed();
-        assert_eq!(hub.lock().wakes, 0);
+        assert_eq!(hub.room().lock().wakes, 0);
         drop(Waiting::begin(&hub));
         hub.committed();
-        assert_eq!(hub.lock().wakes, 0);
+        assert_eq!(hub.room().lock().wakes, 0);
         let _waiting = Waiting::begin(&hub);
         hub.committed();
-        assert_eq!(hub.lock().wakes, 1);
+        assert_eq!(hub.room().lock().wakes, 1);
     }
 }

@@ -91,6 +91,9 @@ impl<T: Send + Sync + 'static> Cell<T> {
         // SAFETY: it came from `Arc::into_raw`, and the reference that was the cell's is this one:
         // the swap took it out, so nobody else takes it.
         let before = unsafe { Arc::from_raw(before.as_raw()) };
+        // To be found by the tests: who still reads it reads what was freed.
+        #[cfg(annals_broken = "early_free")]
+        let before = Arc::new(drop(before));
         // It goes nowhere before all readers that can have seen it have gone.
         guard.defer(move || {
             // There is always a receiver.
