@@ -38,7 +38,7 @@ fn threads() -> usize {
 const OF_A_RUN: usize = 10_000;
 
 /// Transactions of a run on a broken engine, which is to be rejected at each of many seeds.
-const OF_A_BROKEN_RUN: usize = 1_500;
+const OF_A_BROKEN_RUN: usize = 600;
 
 /// Runs on a broken engine.
 const SEEDS: usize = 20;
@@ -53,12 +53,15 @@ fn number(variable: &str) -> Option<usize> {
 fn hold(transactions: usize, serializable: bool) {
     let chance = Chance::new();
     let (started, mut sum) = (Instant::now(), Judged::default());
-    let runs = match broken() {
-        Some(_) => vec![OF_A_BROKEN_RUN; SEEDS],
-        None => in_runs(transactions),
-    };
-    let mut judging = 0.0;
-    for (run, transactions) in runs.iter().copied().enumerate() {
+    let (mut run, mut judging) = (0, 0.0);
+    loop {
+        let transactions = match broken() {
+            Some(_) if run == SEEDS => break,
+            Some(_) => OF_A_BROKEN_RUN,
+            None if sum.tried >= transactions => break,
+            // What tends the store counts, and is no transaction.
+            None => (transactions - sum.tried + 100).min(OF_A_RUN),
+        };
         let record = play(Play { transactions, threads: threads(), serializable }, run, &chance);
         let ended = Instant::now();
         let judged = judge(&record);
@@ -67,15 +70,15 @@ fn hold(transactions: usize, serializable: bool) {
         sum.committed += judged.committed;
         sum.refused += judged.refused;
         sum.carried_over += judged.carried_over;
-        if run % 50 == 49 {
+        run += 1;
+        if run % 50 == 0 {
             println!("{} transactions in {:.0} s", sum.tried, started.elapsed().as_secs_f64());
         }
     }
     println!(
-        "{} transactions in {} runs, {}: {} committed, {} of them on top of others; {} refused; \
+        "{} transactions in {run} runs, {}: {} committed, {} of them on top of others; {} refused; \
          {:.1} s, of which judging {judging:.1} s",
         sum.tried,
-        runs.len(),
         if serializable { "all serializable" } else { "snapshot isolation" },
         sum.committed,
         sum.carried_over,
@@ -83,13 +86,6 @@ fn hold(transactions: usize, serializable: bool) {
         started.elapsed().as_secs_f64(),
     );
     assert!(sum.carried_over > 0 && sum.refused > 0, "they did not come in each other's way");
-}
-
-/// The sizes of runs that make so many transactions together.
-fn in_runs(transactions: usize) -> Vec<usize> {
-    let mut runs = vec![OF_A_RUN; transactions / OF_A_RUN];
-    runs.extend(Some(transactions % OF_A_RUN).filter(|rest| *rest > 0));
-    runs
 }
 
 /// Lets both judges judge a run, and judges them.

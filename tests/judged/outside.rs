@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::Duration;
 
+use adya::model::canonical;
 use adya::{History, Opts, Valid, Workload, check};
 
 use crate::linear::standing;
@@ -38,7 +39,10 @@ fn model_of(record: &Record) -> &'static str {
 pub(crate) fn judge(record: &Record) -> Verdict {
     let history = History::parse(&lines(record)).expect("it was written as it is to be read");
     let timeout = Duration::from_secs(60);
-    let opts = Opts { models: vec![model_of(record).to_owned()], timeout, ..Opts::default() };
+    // A name that the library does not know forbids nothing, and other spellings of a name it does
+    // not know either.
+    let model = canonical(model_of(record)).expect("adya knows the model");
+    let opts = Opts { models: vec![model.to_owned()], timeout, ..Opts::default() };
     let report = check(&history, Workload::ListAppend, &opts);
     let first = report.anomalies.values().flatten().next();
     let told = first.map(|anomaly| shorten(&anomaly.explanation)).unwrap_or_default();
