@@ -202,6 +202,8 @@ impl Committer {
         seam!(HeadMade);
         let tip = std::mem::replace(&mut section.tip, Arc::clone(&head));
         seam!(Sequenced);
+        #[cfg(annals_broken = "torn_publish")]
+        let head = crate::broken::torn(&tip, &head);
         let superseded = published.publish(head);
         seam!(Published);
         drop(section);
@@ -256,7 +258,7 @@ fn prepare(tip: &Head, request: &Request<'_>) -> Result<Arc<Version>, CommitErro
     let newest = tip.version.id();
     let at = newest.next().ok_or(CommitError::VersionsExhausted { newest })?;
     check_base(tip, request.base, request.identity)?;
-    let rebased = newest != request.base.id();
+    let rebased = newest != request.base.id() || cfg!(annals_broken = "torn_publish");
     let (catalog, operations) = if rebased {
         carry_over(tip, request, at)?
     } else {
@@ -290,6 +292,7 @@ fn prepare(tip: &Head, request: &Request<'_>) -> Result<Arc<Version>, CommitErro
 /// from a candidate that was shown to an assertion and then refused it is told by its record.
 fn check_base(tip: &Head, base: &Arc<Version>, identity: &Identity) -> Result<(), CommitError> {
     match tip.timeline.at_version(base.id()) {
+        Ok(_) if cfg!(annals_broken = "torn_publish") => Ok(()),
         Ok(kept) if Arc::ptr_eq(kept, base) || kept.is_same(base) => Ok(()),
         _ if base.store().is_none() => Err(CommitError::UnpublishedBase { base: base.id() }),
         Err(TravelError::Expired { .. }) if identity.descends_from(base) => {
@@ -333,7 +336,10 @@ fn carry_over(
     let oldest = tip.timeline.oldest_reachable();
     let place = Place::on_head(writes, base, &catalog, at, oldest, relocation);
     let mut operations = Run::new();
-    for staged in request.draft.writes.changes() {
+    let changes = request.draft.writes.changes();
+    #[cfg(annals_broken = "key_skipped_at_commit")]
+    let changes = crate::broken::all_but_the_last(changes);
+    for staged in changes {
         let operation = catalog.apply(staged, &place).map_err(|error| {
             let winner = conflict::winner_of(&error, tip.version.catalog()).unwrap_or(head);
             let rule = Rule::NoLongerApplies { error: Box::new(error) };
@@ -342,6 +348,8 @@ fn carry_over(
         operations.push_back(Arc::new(operation));
         seam!(Applied);
     }
+    #[cfg(annals_broken = "lost_rebase")]
+    let catalog = request.draft.catalog.clone();
     Ok((catalog, operations))
 }
 

@@ -70,6 +70,13 @@ struct RowHistoryDocument;
 struct TestingPipelines;
 
 mod blame;
+#[cfg(any(
+    annals_broken = "dirty_read",
+    annals_broken = "key_skipped_at_commit",
+    annals_broken = "stale_snapshot",
+    annals_broken = "torn_publish",
+))]
+mod broken;
 mod cell;
 mod clock;
 mod committer;

@@ -50,6 +50,9 @@ impl Published {
     /// The current version. Never waits for a commit.
     #[inline]
     pub(crate) fn version(&self) -> Arc<Version> {
+        #[cfg(annals_broken = "stale_snapshot")]
+        return self.head.read(crate::broken::last_but_one);
+        #[cfg(not(annals_broken = "stale_snapshot"))]
         self.head.read(|head| Arc::clone(&head.version))
     }
 
@@ -67,7 +70,8 @@ impl Published {
     pub(crate) fn is_newest(&self, version: VersionId) -> bool {
         // ORDERING: pairs with the store in `publish`. Knowledge of a newer version comes through
         // the pointer's own acquire, which is ordered after that store.
-        self.announced.load(Ordering::Acquire) == version.0
+        let announced = self.announced.load(Ordering::Acquire);
+        announced == version.0 || cfg!(annals_broken = "stale_reader") && announced == version.0 + 1
     }
 
     /// Makes `next` the head and returns the one before, for the caller to drop where it disturbs

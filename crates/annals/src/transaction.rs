@@ -285,6 +285,8 @@ impl Transaction {
         let name = name.to_table_name()?;
         self.reads.note(|reads, base| reads.looked_up(base, &name));
         let draft = self.base.speculative(self.provisional(), self.draft.catalog.clone());
+        #[cfg(annals_broken = "dirty_read")]
+        let draft = crate::broken::dirty(&self.base, self.is_empty()).unwrap_or(draft);
         let table = Table::find(&draft, &self.base, &name, Some(Arc::clone(&self.reads)))?;
         self.reads.note(|reads, base| reads.looked_up(base, table.name_in(base)));
         Ok(table)
@@ -557,6 +559,8 @@ impl Transaction {
         let operation = operation.inspect_err(|_| self.told_of(&staged.change))?;
         self.draft.operations.push_back(Arc::new(operation));
         self.draft.writes.push(staged);
+        #[cfg(annals_broken = "dirty_read")]
+        crate::broken::soil(&self.base, &self.draft.catalog);
         Ok(())
     }
 
