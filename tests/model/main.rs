@@ -2,6 +2,8 @@
 //!
 //! A failure prints the shortest story that shows it, as a list of calls, and `ANNALS_SEED`.
 
+mod concurrent;
+mod corpora;
 mod sequential;
 
 use std::sync::OnceLock;

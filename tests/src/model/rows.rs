@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use annals::{Matching, Missing, SaveMode};
 
 use super::draft::{Cells, Draft, NewRow, RowChange, parse};
-use super::fit::{self, Fit, Refusal, Rules, refuse};
+use super::fit::{self, Refusal, Rules, refuse};
 use super::step::{Batch, Given, MergeHow, Save, Where};
 use super::world::{Cell, Column, Key, Kind, Marks, Row, State, Value, What, key_of};
 
