@@ -383,6 +383,30 @@ fn random_commits_are_reverted_as_a_model_says() {
     }
 }
 
+#[test]
+fn what_others_wrote_meanwhile_does_not_go_with_a_table_whose_creation_is_reverted() {
+    let store = store_of_people();
+    let mut tx = store.begin();
+    tx.revert(1).unwrap();
+    append(&store, 5, "Eve");
+    let error = tx.commit().unwrap_err();
+    assert_eq!(error.remedy(), annals::Remedy::Retry, "{error}");
+    // Begun again, it sees what is in the way.
+    let by = "an append";
+    assert_eq!(obstacles(&store, 1), [(Reason::Changed { by }, 2)]);
+}
+
+#[test]
+fn a_name_that_was_only_written_otherwise_is_written_as_before() {
+    let store = store_of_people();
+    let renamed = store.rename_table("t", "T").unwrap().version();
+    append(&store, 5, "Eve");
+    assert_eq!(store.at(1).unwrap().diff(&store.at(2).unwrap()).tables.len(), 1);
+    store.revert(renamed).unwrap();
+    assert_eq!(store.table("t").unwrap().name().table_str(), "t");
+    assert_eq!(store.table("t").unwrap().row_count(), 5);
+}
+
 /// What is left when the step from `old` to `new` is undone on `now`; none if something is in the
 /// way.
 fn undone(old: &Rows, new: &Rows, now: &Rows) -> Option<Rows> {

@@ -39,6 +39,16 @@ fn expect_rows(store: &Store, gone: &[usize], new: &[&str]) {
 }
 
 #[test]
+fn what_is_said_of_the_table_is_kept_with_the_rows() {
+    let store = store();
+    let writer = overwriting(&store, people(&[("2", "new")])).replace_where(col("id").eq(2_i64));
+    writer.property("owner", "ops").comment("of people").save_as_table("t").unwrap();
+    let table = store.table("t").unwrap();
+    assert_eq!(table.properties().get("owner").map(|owner| &**owner), Some("ops"));
+    assert_eq!((table.comment(), table.row_count()), (Some("of people"), 8));
+}
+
+#[test]
 fn only_rows_that_match_are_replaced() {
     type Case = (Predicate, &'static [usize], &'static [(&'static str, &'static str)]);
     let cases: Vec<Case> = vec![

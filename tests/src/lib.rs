@@ -4,6 +4,9 @@
 //! that look at the repository itself: one directory per subject, with a `main.rs` and a `[[test]]`
 //! entry in `Cargo.toml`. What a second subject needs as well comes here.
 
+pub mod fuzzing;
+pub mod model;
+
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -164,6 +167,16 @@ pub fn slowly(rows: RecordBatch) -> Source<'static> {
 
 // ---- chance ---------------------------------------------------------------------------------
 
+/// The seed that the environment gives as `ANNALS_SEED`, or else one that no other run has. Says
+/// which, so that a failure can be run again.
+pub fn seed() -> u64 {
+    let given = std::env::var("ANNALS_SEED").ok().map(|seed| seed.parse());
+    let fresh = || RandomState::new().build_hasher().finish();
+    let seed = given.map_or_else(fresh, |seed| seed.expect("ANNALS_SEED is a number"));
+    println!("to run this again: ANNALS_SEED={seed}");
+    seed
+}
+
 /// Numbers that look random and follow from a seed.
 #[derive(Clone, Debug)]
 pub struct Chance {
@@ -171,14 +184,9 @@ pub struct Chance {
 }
 
 impl Chance {
-    /// Starts from the environment's `ANNALS_SEED`, or else from a seed that no other run has.
-    /// Says which, so that a failure can be run again.
+    /// Starts from the [`seed`].
     pub fn new() -> Self {
-        let given = std::env::var("ANNALS_SEED").ok().map(|seed| seed.parse());
-        let fresh = || RandomState::new().build_hasher().finish();
-        let seed = given.map_or_else(fresh, |seed| seed.expect("ANNALS_SEED is a number"));
-        println!("to run this again: ANNALS_SEED={seed}");
-        Self { state: seed }
+        Self { state: seed() }
     }
 
     /// Another stream of numbers, that follows from the same seed.

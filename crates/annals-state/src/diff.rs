@@ -76,7 +76,7 @@ pub enum TableChange {
         /// Its last state.
         table: Arc<TableVersion>,
     },
-    /// Its content differs.
+    /// Its content differs, or only the case of its name.
     Changed {
         /// Its name.
         name: TableName,
@@ -209,7 +209,7 @@ impl VersionDiff {
                         let old_name = old.name().clone();
                         tables.push(TableChange::Removed { name: old_name, table: before });
                         tables.push(TableChange::Added { name, table: after });
-                    } else if !Arc::ptr_eq(old.state(), new.state()) {
+                    } else if !Arc::ptr_eq(old.state(), new.state()) || old.is_renamed(new) {
                         tables.push(TableChange::Changed { name, before, after });
                     }
                 }

@@ -294,11 +294,11 @@ impl<'a> Plan<'a> {
             return self.obstacle(subject, Reason::Dropped, at);
         };
         let mut name = now.name().clone();
-        if old.name() != new.name() {
-            if now.name() == new.name() {
+        if old.is_renamed(new) {
+            if !now.is_renamed(new) {
                 self.steps.renames.push((name.clone(), old.name().clone()));
                 name = old.name().clone();
-            } else if now.name() != old.name() {
+            } else if now.is_renamed(old) {
                 let at = self.head.departure(new.id).map_or(self.after.id(), |left| left.at);
                 return self.obstacle(subject, Reason::Renamed { to: name }, at);
             }

@@ -238,6 +238,11 @@ impl TableVersion {
     pub fn lives(&self) -> &[Life] {
         &self.lives
     }
+
+    /// Whether `other` has another name, or the same one written in another case.
+    pub(crate) fn is_renamed(&self, other: &Self) -> bool {
+        self.name != other.name || self.name.table_str() != other.name.table_str()
+    }
 }
 
 impl TableState {

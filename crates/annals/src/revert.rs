@@ -6,6 +6,7 @@ use std::panic::Location;
 use annals_state::VersionId;
 use annals_state::revert::{Obstacle, plan};
 use annals_state::timeline::{At, TravelError};
+use annals_state::write_set::Change;
 
 use crate::error::WriteError;
 use crate::store::Store;
@@ -109,6 +110,13 @@ impl Transaction {
             }
             WriteError::Revert(Box::new(RevertError { version, obstacles }))
         })?;
+        for change in &changes {
+            // It is dropped because nothing was done to it. What others write to it is not to go
+            // with it.
+            if let Change::DropTable { name } = change {
+                self.depends_on(name);
+            }
+        }
         // What comes back is theirs.
         self.keep_until_dropped([before, after]);
         let savepoint = self.savepoint();

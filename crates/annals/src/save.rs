@@ -205,6 +205,11 @@ impl<'a> Save<'a> {
             _ => 0,
         };
         tx.stage(change, self.location)?;
+        if outcome == SaveOutcome::ReplacedWhere && !self.options.patch.is_empty() {
+            // A change of rows says nothing of the table beside them.
+            let (name, patch) = (self.name.clone(), self.options.patch.clone());
+            tx.stage(Change::AlterDetails { name, patch }, self.location)?;
+        }
         Ok(Saved { outcome, rows, committed: None })
     }
 

@@ -1,0 +1,669 @@
+//! Changes of rows: saves, deletes, updates, merges and compactions, decided row by row.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use annals::{Matching, Missing, SaveMode};
+
+use super::draft::{Cells, Draft, NewRow, RowChange, parse};
+use super::fit::{self, Refusal, Rules, refuse};
+use super::step::{Batch, Given, MergeHow, Save, Where};
+use super::world::{Cell, Column, Key, Kind, Marks, Row, State, Value, What, key_of};
+
+impl Draft<'_> {
+    // ---- saves ------------------------------------------------------------------------------
+
+    /// A save. Returns its outcome and how many rows were written.
+    pub fn save(&mut self, save: &Save) -> Result<String, Refusal> {
+        if save.insert && save.mode == SaveMode::Ignore {
+            return refuse("Options");
+        }
+        let name = parse(save.name)?;
+        let Some(rows) = &save.rows else { return refuse("NoSchema") };
+        let mode = match save.mode {
+            SaveMode::ErrorIfExists if save.insert => SaveMode::Append,
+            mode => mode,
+        };
+        if save.replace_where.is_some() && mode != SaveMode::Overwrite {
+            return refuse("Options");
+        }
+        if save.merge_schema && save.overwrite_schema == Some(true) {
+            return refuse("Options");
+        }
+        let key = key_of(&name);
+        let count = rows.rows.len();
+        let Some(table) = self.world.tables.get(&key) else {
+            if save.insert {
+                self.require_name(&name)?;
+            }
+            self.save_new(save, rows, name, mode)?;
+            return Ok(format!("Created, {count} rows"));
+        };
+        let is_view = table.state.is_view();
+        match mode {
+            SaveMode::Ignore => return Ok("Skipped, 0 rows".to_owned()),
+            SaveMode::ErrorIfExists => return refuse("Catalog.TableExists"),
+            SaveMode::Append if is_view => return refuse("Catalog.IsView"),
+            SaveMode::Append => {
+                self.append(save, rows, &key)?;
+                Ok(format!("Appended, {count} rows"))
+            }
+            SaveMode::Overwrite if is_view && (save.insert || save.replace_where.is_some()) => {
+                refuse("Catalog.IsView")
+            }
+            SaveMode::Overwrite => match &save.replace_where {
+                Some(predicate) => {
+                    self.replace_where(save, rows, &key, predicate)?;
+                    Ok(format!("ReplacedWhere, {count} rows"))
+                }
+                None => {
+                    self.overwrite(save, rows, &key)?;
+                    Ok(format!("Overwritten, {count} rows"))
+                }
+            },
+        }
+    }
+
+    fn save_new(
+        &mut self,
+        save: &Save,
+        rows: &Batch,
+        name: (String, String),
+        mode: SaveMode,
+    ) -> Result<(), Refusal> {
+        if !self.makes_databases && !self.world.databases.contains_key(&key_of(&name).0) {
+            return refuse("Catalog.NoDatabase");
+        }
+        let columns = fit::made(rows, &[], &mut 0)?;
+        let by = save.partition_by.as_deref().unwrap_or_default();
+        let partition_by = fit::partition_ids(&columns, by)?;
+        let own = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
+        let state = State {
+            what: if save.external { What::External("x".to_owned()) } else { What::Managed },
+            columns,
+            rows: Vec::new(),
+            comment: save.comment.map(str::to_owned),
+            properties: save.property.map(own).into_iter().collect(),
+            partition_by,
+        };
+        let cells: Vec<Cells> = rows.rows.iter().map(|row| cells_of(&state.columns, row)).collect();
+        if let Some(predicate) = &save.replace_where {
+            refuse_outside(&state, predicate, &cells)?;
+        }
+        self.provide_database(&name.0)?;
+        let chunks = cut(&state, vec![cells.into_iter().map(NewRow::New).collect()]);
+        let label = format!("CreateTable {mode}");
+        self.create(name, state, &label, chunks)
+    }
+
+    fn rules(save: &Save) -> Rules {
+        Rules {
+            matching: if save.insert { Matching::ByPosition } else { save.matching },
+            casts: save.casts,
+            missing: if save.merge_schema { Missing::FillNull } else { save.missing },
+            merge: save.merge_schema,
+        }
+    }
+
+    fn append(&mut self, save: &Save, rows: &Batch, key: &Key) -> Result<(), Refusal> {
+        let mut state = self.state(key);
+        refuse_other_partitioning(save, &state)?;
+        let change = match self.given_change(key)? {
+            Some(change) => change,
+            None => {
+                let mut next = self.marks(key).next_column;
+                let fit = fit::fit(rows, &state, Self::rules(save), &mut next)?;
+                let fitted = fit.apply(rows)?;
+                let inserted = fitted.iter().map(|row| cells_of(&fit.columns, row)).collect();
+                let altered = fit.columns.into_iter().filter(|c| !state.columns.contains(c));
+                RowChange { inserted, altered: altered.collect(), ..RowChange::default() }
+            }
+        };
+        for column in change.altered.iter().cloned() {
+            let next = &mut self.marks(key).next_column;
+            *next = (*next).max(column.id + 1);
+            let taken = state.find(&column.name).is_some();
+            match state.columns.iter_mut().find(|there| there.id == column.id) {
+                Some(there) => there.kind = column.kind,
+                None if taken => return refuse("Schema.DuplicateNames"),
+                None => state.columns.push(column),
+            }
+        }
+        patch(save, &mut state);
+        let came = change.inserted.len() as u64;
+        self.decided.push(change.clone());
+        let chunks = cut(&state, vec![change.inserted.into_iter().map(NewRow::New).collect()]);
+        self.add_rows(key, &mut state, chunks);
+        self.put(key, state);
+        self.note_table("Append", key, [came, 0, 0]);
+        Ok(())
+    }
+
+    fn overwrite(&mut self, save: &Save, rows: &Batch, key: &Key) -> Result<(), Refusal> {
+        let mut state = self.state(key);
+        let mut next = self.marks(key).next_column;
+        let keeps_columns =
+            save.overwrite_schema == Some(false) || save.merge_schema || save.insert;
+        let fitted = if keeps_columns && !state.is_view() {
+            let fit = fit::fit(rows, &state, Self::rules(save), &mut next)?;
+            state.columns = fit.columns.clone();
+            Ok(fit)
+        } else {
+            state.columns = fit::made(rows, &state.columns, &mut next)?;
+            Err(rows.rows.clone())
+        };
+        state.partition_by = match &save.partition_by {
+            Some(by) => fit::partition_ids(&state.columns, by)?,
+            None => {
+                let before = self.state(key).partition_columns();
+                fit::partition_ids(&state.columns, &before).unwrap_or_default()
+            }
+        };
+        let fitted = match fitted {
+            Ok(fit) => fit.apply(rows)?,
+            Err(rows) => rows,
+        };
+        self.marks(key).next_column = next;
+        state.what = match (&state.what, save.external) {
+            (_, true) => What::External("x".to_owned()),
+            (What::View(_), false) => What::Managed,
+            (what, false) => what.clone(),
+        };
+        patch(save, &mut state);
+        let gone = state.rows.len() as u64;
+        state.rows.clear();
+        let cells = fitted.iter().map(|row| NewRow::New(cells_of(&state.columns, row))).collect();
+        let chunks = cut(&state, vec![cells]);
+        self.add_rows(key, &mut state, chunks);
+        let came = state.rows.len() as u64;
+        self.put(key, state);
+        self.note_table("Overwrite", key, [came, gone, 0]);
+        Ok(())
+    }
+
+    fn replace_where(
+        &mut self,
+        save: &Save,
+        rows: &Batch,
+        key: &Key,
+        predicate: &Where,
+    ) -> Result<(), Refusal> {
+        if save.merge_schema || save.overwrite_schema == Some(true) {
+            return refuse("Options");
+        }
+        let state = self.state(key);
+        refuse_other_partitioning(save, &state)?;
+        let change = match self.given_change(key)? {
+            Some(change) => change,
+            None => {
+                let fit = fit::fit(rows, &state, Self::rules(save), &mut 0)?;
+                bind(&state, predicate, "Predicate")?;
+                let fitted = fit.apply(rows)?;
+                let inserted = fitted.iter().map(|row| cells_of(&state.columns, row)).collect();
+                refuse_outside(&state, predicate, &inserted)?;
+                let removed = matching(&state, Some(predicate)).map(|row| row.id).collect();
+                RowChange { removed, inserted, ..RowChange::default() }
+            }
+        };
+        self.change_rows(key, change, "ReplaceWhere")?;
+        if save.property.is_some() || save.comment.is_some() {
+            let mut state = self.state(key);
+            patch(save, &mut state);
+            self.put(key, state);
+            self.note_table("SetProperties", key, [0; 3]);
+        }
+        Ok(())
+    }
+
+    // ---- changes of rows ----------------------------------------------------------------------
+
+    /// Deletes the rows that match.
+    pub fn delete(&mut self, name: &str, filter: Option<&Where>) -> Result<String, Refusal> {
+        let (key, state) = self.rows_of(name)?;
+        let change = match self.given_change(&key)? {
+            Some(change) => change,
+            None => {
+                filter.map_or(Ok(()), |filter| bind(&state, filter, "Filter"))?;
+                let removed = matching(&state, filter).map(|row| row.id).collect();
+                RowChange { removed, ..RowChange::default() }
+            }
+        };
+        let gone = change.removed.len();
+        self.change_rows_if_any(&key, change, "Delete")?;
+        Ok(format!("{gone} deleted, 0 updated, 0 inserted"))
+    }
+
+    /// Updates the rows that match.
+    pub fn update(
+        &mut self,
+        name: &str,
+        sets: &[(&'static str, Given)],
+        filter: Option<&Where>,
+    ) -> Result<String, Refusal> {
+        let (key, state) = self.rows_of(name)?;
+        let change = match self.given_change(&key)? {
+            Some(change) => change,
+            None => updated(&state, sets, filter)?,
+        };
+        let count: usize = change.updated.iter().map(Vec::len).sum();
+        self.change_rows_if_any(&key, change, "Update")?;
+        Ok(format!("0 deleted, {count} updated, 0 inserted"))
+    }
+
+    /// Merges rows.
+    pub fn merge(
+        &mut self,
+        name: &str,
+        on: &[&'static str],
+        rows: &Batch,
+        how: MergeHow,
+    ) -> Result<String, Refusal> {
+        // The name is parsed when the work begins; options are looked at before.
+        let (key, state) = self.rows_of(name)?;
+        let change = match self.given_change(&key)? {
+            Some(change) => change,
+            None => super::merge::merged(&state, on, rows, how)?,
+        };
+        let counts = (change.removed.len(), change.updated.iter().map(Vec::len).sum::<usize>());
+        let inserted = change.inserted.len();
+        self.change_rows_if_any(&key, change, "Merge")?;
+        Ok(format!("{} deleted, {} updated, {inserted} inserted", counts.0, counts.1))
+    }
+
+    /// Compacts a table. Returns how many chunks were written anew, and as how many.
+    pub fn compact(&mut self, name: &str, by: &[&'static str]) -> Result<String, Refusal> {
+        let (key, mut state) = self.rows_of(name)?;
+        let change = match self.given_change(&key)? {
+            Some(change) => change,
+            None => {
+                let columns: Result<Vec<usize>, Refusal> = by
+                    .iter()
+                    .map(|name| state.find(name).ok_or_else(|| "NoColumn".to_owned()))
+                    .collect();
+                let rewritten = rewritten(&state, self.marks(&key), &columns?);
+                RowChange { rewritten, ..RowChange::default() }
+            }
+        };
+        self.decided.push(change.clone());
+        let Some((chunks, batches)) = change.rewritten else {
+            return Ok("0 chunks as 0".to_owned());
+        };
+        let mut rows: BTreeMap<u64, Row> = BTreeMap::new();
+        state.rows.retain(|row| {
+            let stays = !chunks.contains(&row.place.0);
+            if !stays {
+                rows.insert(row.id, row.clone());
+            }
+            stays
+        });
+        let columns = state.columns.clone();
+        let mut take = |id: &u64| {
+            let row = rows.remove(id).ok_or_else(|| "rows moved".to_owned())?;
+            Ok::<_, Refusal>(NewRow::Kept(trimmed(&columns, row)))
+        };
+        let batches: Result<Vec<Vec<NewRow>>, Refusal> =
+            batches.iter().map(|ids| ids.iter().map(&mut take).collect()).collect();
+        let batches = batches?;
+        if !rows.is_empty() {
+            return refuse("rows moved");
+        }
+        let after = cut(&state, batches);
+        let said = format!("{} chunks as {}", chunks.len(), after.len());
+        self.add_rows(&key, &mut state, after);
+        self.put(&key, state);
+        self.note_table("Compact", &key, [0; 3]);
+        Ok(said)
+    }
+
+    fn rows_of(&self, name: &str) -> Result<(Key, State), Refusal> {
+        let key = self.require(name)?;
+        let state = self.state(&key);
+        if state.is_view() { refuse("Catalog.IsView") } else { Ok((key, state)) }
+    }
+
+    fn change_rows_if_any(
+        &mut self,
+        key: &Key,
+        change: RowChange,
+        label: &str,
+    ) -> Result<(), Refusal> {
+        let some = !change.removed.is_empty()
+            || !change.inserted.is_empty()
+            || change.updated.iter().any(|rows| !rows.is_empty());
+        match some {
+            true => self.change_rows(key, change, label),
+            false => {
+                self.decided.push(change);
+                Ok(())
+            }
+        }
+    }
+
+    fn change_rows(&mut self, key: &Key, change: RowChange, label: &str) -> Result<(), Refusal> {
+        self.decided.push(change.clone());
+        let at = self.at;
+        let mut state = self.state(key);
+        let RowChange { removed, updated, inserted, .. } = change;
+        let gone: BTreeSet<u64> = removed.iter().copied().collect();
+        let mut taken: BTreeMap<u64, Row> = BTreeMap::new();
+        let new: BTreeSet<u64> = updated.iter().flatten().map(|(id, _)| *id).collect();
+        state.rows.retain(|row| {
+            if new.contains(&row.id) {
+                taken.insert(row.id, row.clone());
+            }
+            !gone.contains(&row.id) && !new.contains(&row.id)
+        });
+        let counts = [inserted.len() as u64, gone.len() as u64, new.len() as u64];
+        let row = |(id, cells): (u64, Cells)| {
+            let row = taken[&id].clone();
+            NewRow::Kept(Row { changed: at, cells, ..row })
+        };
+        let kept: Vec<Vec<NewRow>> =
+            updated.into_iter().map(|rows| rows.into_iter().map(row).collect()).collect();
+        let mut chunks = cut(&state, kept);
+        chunks.extend(cut(&state, vec![inserted.into_iter().map(NewRow::New).collect()]));
+        self.add_rows(key, &mut state, chunks);
+        self.put(key, state);
+        self.note_table(label, key, counts);
+        Ok(())
+    }
+
+    /// What was decided elsewhere about rows of a table, in the numbers that it has here.
+    fn given_change(&mut self, key: &Key) -> Result<Option<RowChange>, Refusal> {
+        let Some((changes, base, head)) = &mut self.given else { return Ok(None) };
+        let Some(change) = changes.pop_front() else { return refuse("decided otherwise") };
+        let table = &self.world.tables[key];
+        let here = head.marks.get(&table.id).cloned().unwrap_or_default();
+        // A table that the change itself made begins with the same numbers everywhere.
+        let is_own = table.created == self.at;
+        let there = match is_own {
+            true => here.clone(),
+            false => base.marks.get(&table.id).cloned().unwrap_or_default(),
+        };
+        let carried = carried(change, &there, &here);
+        let state = &table.state;
+        for id in carried.removed.iter().chain(carried.updated.iter().flatten().map(|(id, _)| id)) {
+            let Some(row) = state.rows.iter().find(|row| row.id == *id) else {
+                return refuse("the row is gone");
+            };
+            let then = base.by_id(table.id).filter(|_| !is_own);
+            let then = then.and_then(|then| then.state.rows.iter().find(|row| row.id == *id));
+            if then.is_some_and(|then| then.changed != row.changed) {
+                return refuse("the row was changed");
+            }
+        }
+        let given = carried.inserted.iter().chain(carried.updated.iter().flatten().map(|(_, c)| c));
+        for id in given.flat_map(BTreeMap::keys) {
+            if !state.columns.iter().chain(&carried.altered).any(|column| column.id == *id) {
+                return refuse("the column is gone");
+            }
+        }
+        Ok(Some(carried))
+    }
+}
+
+/// A change of rows in other numbers: what is new continues from other marks.
+fn carried(change: RowChange, there: &Marks, here: &Marks) -> RowChange {
+    let shift = |number: u64, there: u64, here: u64| match number >= there {
+        true => number - there + here,
+        false => number,
+    };
+    let row = |id: u64| shift(id, there.next_row, here.next_row);
+    let chunk = |id: u64| shift(id, there.next_chunk, here.next_chunk);
+    let cells = |cells: Cells| -> Cells {
+        let column = |id| shift(id, there.next_column, here.next_column);
+        cells.into_iter().map(|(id, value)| (column(id), value)).collect()
+    };
+    let updated = change.updated.into_iter();
+    RowChange {
+        removed: change.removed.into_iter().map(row).collect(),
+        updated: updated
+            .map(|rows| rows.into_iter().map(|(id, of)| (row(id), cells(of))).collect())
+            .collect(),
+        inserted: change.inserted.into_iter().map(cells).collect(),
+        altered: change
+            .altered
+            .into_iter()
+            .map(|of| Column { id: shift(of.id, there.next_column, here.next_column), ..of })
+            .collect(),
+        rewritten: change.rewritten.map(|(chunks, batches)| {
+            let batch = |ids: Vec<u64>| ids.into_iter().map(row).collect();
+            (chunks.into_iter().map(chunk).collect(), batches.into_iter().map(batch).collect())
+        }),
+    }
+}
+
+fn updated(
+    state: &State,
+    sets: &[(&'static str, Given)],
+    filter: Option<&Where>,
+) -> Result<RowChange, Refusal> {
+    let mut assigned: BTreeMap<usize, &Given> = BTreeMap::new();
+    for (column, given) in sets {
+        let at = state.find(column).ok_or("NoColumn")?;
+        if assigned.insert(at, given).is_some() {
+            return refuse("AssignedTwice");
+        }
+    }
+    filter.map_or(Ok(()), |filter| bind(state, filter, "Filter"))?;
+    let rows: Vec<&Row> = matching(state, filter).collect();
+    let mut change = RowChange::default();
+    if rows.is_empty() {
+        return Ok(change);
+    }
+    let mut mismatch = false;
+    for (at, given) in &assigned {
+        let kind = state.columns[*at].kind;
+        match given {
+            Given::Value(value) => mismatch |= !fit::takes(kind, value),
+            Given::Column(other) => {
+                let from = state.find(other).ok_or("NoColumn")?;
+                mismatch |= !fit::is_lossless(state.columns[from].kind, kind);
+            }
+        }
+    }
+    if mismatch {
+        return refuse("Schema.Types");
+    }
+    let values = |row: &Row| -> Vec<Cell> {
+        let before = state.values(row);
+        let given = |at: usize| match assigned.get(&at) {
+            None => before[at].clone(),
+            Some(Given::Value(value)) => Some(value.clone()),
+            Some(Given::Column(other)) => {
+                before[state.find(other).expect("it was found before")].clone()
+            }
+        };
+        (0..before.len()).map(given).collect()
+    };
+    let mut by_chunk: BTreeMap<u64, Vec<(u64, Cells)>> = BTreeMap::new();
+    let mut all = Vec::new();
+    for row in rows {
+        let values = values(row);
+        let cells = cells_of(&state.columns, &values);
+        by_chunk.entry(row.place.0).or_default().push((row.id, cells));
+        all.push(values);
+    }
+    fit::refuse_nulls(&state.columns, &all)?;
+    change.updated = by_chunk.into_values().collect();
+    Ok(change)
+}
+
+/// The chunks that a compaction writes anew, and their rows in the order to come. Every chunk here
+/// is smaller than chunks are to be.
+fn rewritten(state: &State, marks: &Marks, by: &[usize]) -> Option<(Vec<u64>, Vec<Vec<u64>>)> {
+    let mut partitions: BTreeMap<Vec<Cell>, Vec<u64>> = BTreeMap::new();
+    let mut chosen: BTreeSet<u64> = BTreeSet::new();
+    let rows_of = |chunk: u64| state.rows.iter().filter(move |row| row.place.0 == chunk);
+    for chunk in state.chunks() {
+        let first = rows_of(chunk).next().expect("a chunk has rows");
+        partitions.entry(partition(state, &first.cells)).or_default().push(chunk);
+        if rows_of(chunk).count() < marks.sizes[&chunk] {
+            chosen.insert(chunk);
+        }
+    }
+    for chunks in partitions.values().filter(|chunks| chunks.len() > 1) {
+        chosen.extend(chunks);
+    }
+    if by.is_empty() {
+        let ids = |chunk: &u64| rows_of(*chunk).map(|row| row.id).collect();
+        let batches = chosen.iter().map(ids).collect();
+        return (!chosen.is_empty()).then(|| (chosen.into_iter().collect(), batches));
+    }
+    let key = |row: &Row| -> Vec<Cell> {
+        let values = state.values(row);
+        by.iter().map(|at| values[*at].clone()).collect()
+    };
+    if chosen.is_empty() {
+        let mut last: BTreeMap<Vec<Cell>, Vec<Cell>> = BTreeMap::new();
+        let in_order = state.rows.iter().all(|row| {
+            let before = last.insert(partition(state, &row.cells), key(row));
+            before.is_none_or(|before| before <= key(row))
+        });
+        if in_order {
+            return None;
+        }
+    }
+    let mut rows: Vec<&Row> = state.rows.iter().collect();
+    rows.sort_by_key(|row| key(row));
+    Some((state.chunks(), vec![rows.into_iter().map(|row| row.id).collect()]))
+}
+
+/// A row with the values of these columns only, as it is when it is written anew.
+fn trimmed(columns: &[Column], mut row: Row) -> Row {
+    row.cells.retain(|id, _| columns.iter().any(|column| column.id == *id));
+    row
+}
+
+/// Rows as chunks: one for each partition, in the order of first sight; rows of one batch are
+/// sorted by partition, nulls first.
+fn cut(state: &State, batches: Vec<Vec<NewRow>>) -> Vec<Vec<NewRow>> {
+    let mut chunks: Vec<(Vec<Cell>, Vec<NewRow>)> = Vec::new();
+    for mut batch in batches {
+        let of = |row: &NewRow| match row {
+            NewRow::New(cells) => partition(state, cells),
+            NewRow::Kept(row) => partition(state, &row.cells),
+        };
+        batch.sort_by_key(of);
+        for row in batch {
+            let partition = of(&row);
+            match chunks.iter_mut().find(|(of, _)| *of == partition) {
+                Some((_, rows)) => rows.push(row),
+                None => chunks.push((partition, vec![row])),
+            }
+        }
+    }
+    chunks.into_iter().map(|(_, rows)| rows).collect()
+}
+
+fn partition(state: &State, cells: &Cells) -> Vec<Cell> {
+    state.partition_by.iter().map(|id| cells.get(id).cloned()).collect()
+}
+
+/// Values as cells: by the ids of these columns.
+pub(super) fn cells_of(columns: &[Column], values: &[Cell]) -> Cells {
+    let cell = |(column, value): (&Column, &Cell)| Some((column.id, value.clone()?));
+    columns.iter().zip(values).filter_map(cell).collect()
+}
+
+fn patch(save: &Save, state: &mut State) {
+    if let Some(comment) = save.comment {
+        state.comment = Some(comment.to_owned());
+    }
+    if let Some((key, value)) = save.property {
+        state.properties.insert(key.to_owned(), value.to_owned());
+    }
+}
+
+fn refuse_other_partitioning(save: &Save, state: &State) -> Result<(), Refusal> {
+    let Some(asked) = &save.partition_by else { return Ok(()) };
+    let same = asked.iter().map(|name| super::world::fold(name));
+    match same.eq(state.partition_columns().iter().map(|name| super::world::fold(name))) {
+        true => Ok(()),
+        false => refuse("Catalog.OtherPartitioning"),
+    }
+}
+
+fn refuse_outside(state: &State, predicate: &Where, rows: &Vec<Cells>) -> Result<(), Refusal> {
+    bind(state, predicate, "Predicate")?;
+    match rows.iter().all(|cells| holds(state, predicate, cells) == Some(true)) {
+        true => Ok(()),
+        false => refuse("OutsideReplaceWhere"),
+    }
+}
+
+// ---- conditions -----------------------------------------------------------------------------
+
+/// Refuses a condition that does not go with the columns.
+pub(super) fn bind(state: &State, predicate: &Where, refusal: &str) -> Result<(), Refusal> {
+    let column = |name: &str| match state.find(name) {
+        Some(at) => Ok(state.columns[at].kind),
+        None => refuse(refusal),
+    };
+    match predicate {
+        Where::Is(name, _, value) => {
+            let numbers = column(name)? != Kind::Text;
+            match numbers == matches!(value, Value::Int(_)) {
+                true => Ok(()),
+                false => refuse(refusal),
+            }
+        }
+        Where::In(name, values) => match column(name)? {
+            Kind::Text if !values.is_empty() => refuse(refusal),
+            _ => Ok(()),
+        },
+        Where::Null(name) => column(name).map(drop),
+        Where::Not(inner) => bind(state, inner, refusal),
+        Where::And(one, other) | Where::Or(one, other) => {
+            bind(state, one, refusal)?;
+            bind(state, other, refusal)
+        }
+    }
+}
+
+/// Whether a condition holds for a row: three values, as null is neither.
+pub(super) fn holds(state: &State, predicate: &Where, cells: &Cells) -> Option<bool> {
+    let value = |name: &str| {
+        let at = state.find(name).expect("it was bound");
+        cells.get(&state.columns[at].id)
+    };
+    match predicate {
+        Where::Is(name, how, literal) => {
+            let order = value(name)?.cmp(literal);
+            Some(match *how {
+                "=" => order.is_eq(),
+                "!=" => order.is_ne(),
+                "<" => order.is_lt(),
+                "<=" => order.is_le(),
+                ">" => order.is_gt(),
+                _ => order.is_ge(),
+            })
+        }
+        Where::In(_, values) if values.is_empty() => Some(false),
+        Where::In(name, values) => {
+            let value = value(name)?;
+            Some(values.iter().any(|one| *value == Value::Int(*one)))
+        }
+        Where::Null(name) => Some(value(name).is_none()),
+        Where::Not(inner) => holds(state, inner, cells).map(|holds| !holds),
+        Where::And(one, other) => match (holds(state, one, cells), holds(state, other, cells)) {
+            (Some(false), _) | (_, Some(false)) => Some(false),
+            (Some(true), Some(true)) => Some(true),
+            _ => None,
+        },
+        Where::Or(one, other) => match (holds(state, one, cells), holds(state, other, cells)) {
+            (Some(true), _) | (_, Some(true)) => Some(true),
+            (Some(false), Some(false)) => Some(false),
+            _ => None,
+        },
+    }
+}
+
+/// The rows that a condition holds for, in order; all if there is none.
+pub(super) fn matching<'a>(
+    state: &'a State,
+    predicate: Option<&'a Where>,
+) -> impl Iterator<Item = &'a Row> {
+    state.rows.iter().filter(move |row| {
+        predicate.is_none_or(|predicate| holds(state, predicate, &row.cells) == Some(true))
+    })
+}
