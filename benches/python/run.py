@@ -31,13 +31,15 @@ ENVIRONMENTS = ROOT / "target" / "python"
 # What to install, by the name of a system.
 PINNED = {
     "DuckDB": ["duckdb==2.0.*", "pyarrow==26.0.*"],
+    "delta-rs": ["deltalake==1.6.*", "pyarrow==26.0.*"],
+    "MemTable": ["datafusion==55.0.*", "pyarrow==26.0.*"],
     "mock-spark": ["mock-spark==3.14.*"],
     "sparkless": ["sparkless==4.16.*"],
     "pysail": ["pysail==0.7.*", "pyspark-client==4.2.*"],
     "Spark": ["pyspark[connect]==4.3.*"],
 }
 # What each keeps, in the words of the benchmark.
-KEEPS = {"annals": "History", "DuckDB": "Snapshots"}
+KEEPS = {"annals": "History", "delta-rs": "History", "DuckDB": "Snapshots"}
 
 ANSWER_SECONDS_MAX = 180
 TURN_SECONDS = 1.0
@@ -303,10 +305,17 @@ def failed_overwrite(contest):
 
 
 def more(contest, smoke):
-    """Questions of the other benchmark, for DuckDB, which is not in it."""
-    count = 5 if smoke else 1_000
-    taken = contest.rounds_of(lambda _: {"do": "appends", "count": count}, 3)
+    """Questions of the other benchmark, for those that are there from Python alone."""
+    versions, times = (3, 2) if smoke else (100, 50)
+    taken = contest.rounds_of(
+        lambda _: {"do": "old_version", "versions": versions, "times": times}, 3
+    )
+    title = "Read version 2 of a table that has 100"
     ns = lambda answer: answer["ns"]
+    contest.enter("old_version", title, "Nanoseconds", "Read", taken, ns)
+
+    count = 5 if smoke else 1_000
+    taken = contest.rounds_of(lambda _: {"do": "appends", "count": count}, 1 if smoke else 2)
     contest.enter("append", "Append one row, 1,000 times over", "Nanoseconds", "Other", taken, ns)
     title = "Scan the table of 1,000 appends of one row"
     scan = lambda answer: answer["scan_ns"]

@@ -8,6 +8,7 @@ refused, with the reason.
 import json
 import os
 import sys
+import tempfile
 import threading
 import time
 
@@ -74,6 +75,9 @@ class System:
 
     def tables(self, count, finds):
         raise Refused("not asked")
+
+    def old_version(self, versions, times):
+        raise Refused("keeps no older versions")
 
 
 class SparkLike(System):
@@ -242,6 +246,102 @@ class Duck(System):
         return {"ns": create, "find_ns": find, "anomalies": found.counts}
 
 
+class Delta(System):
+    """Delta tables by delta-rs, in a directory that is in memory if the machine has one such."""
+
+    def __init__(self):
+        import deltalake
+        import pyarrow
+
+        self.deltalake, self.pyarrow = deltalake, pyarrow
+        shared = "/dev/shm"
+        above = shared if os.access(shared, os.W_OK) else None
+        self.directory = tempfile.TemporaryDirectory(prefix="annals-delta-", dir=above)
+
+    def at(self, name):
+        return os.path.join(self.directory.name, name)
+
+    def prepare(self, write, rows):
+        numbers = list(range(rows))
+        values = [row * 31 % 97 for row in numbers]
+        return self.pyarrow.table({"write": [write] * rows, "row": numbers, "value": values})
+
+    def save(self, name, prepared):
+        self.deltalake.write_deltalake(self.at(name), prepared, mode="overwrite")
+
+    def read(self, name, version=None):
+        try:
+            table = self.deltalake.DeltaTable(self.at(name), version=version)
+        except self.deltalake.exceptions.TableNotFoundError as failure:
+            raise Missing from failure
+        writes = self.pyarrow.table(table.to_pyarrow_table()).column("write").to_pylist()
+        return len(writes), min(writes, default=0), max(writes, default=0)
+
+    def failing(self):
+        good = self.prepare(2, 3)
+
+        def batches():
+            yield from good.to_batches()
+            raise ValueError("the source ran dry in the middle")
+
+        return self.pyarrow.RecordBatchReader.from_batches(good.schema, batches())
+
+    def appends(self, count):
+        fresh = Delta()
+        rows = [fresh.prepare(row, 1) for row in range(count)]
+        began = time.monotonic_ns()
+        for row in rows:
+            fresh.deltalake.write_deltalake(fresh.at("log"), row, mode="append")
+        append = (time.monotonic_ns() - began) / count
+        began = time.monotonic_ns()
+        seen, _, _ = fresh.read("log")
+        scan = time.monotonic_ns() - began
+        return {"ns": append, "scan_ns": scan, "anomalies": {"reads": 1, "lost": count - seen}}
+
+    def old_version(self, versions, times):
+        fresh = Delta()
+        for write in range(versions):
+            fresh.save("old", fresh.prepare(write, 10))
+        found = Found()
+        began = time.monotonic_ns()
+        for _ in range(times):
+            # Version 1 is the second: the first is 0.
+            found.check(lambda: fresh.read("old", version=1), 10, 1)
+        return {"ns": (time.monotonic_ns() - began) / times, "anomalies": found.counts}
+
+
+class MemTables(System):
+    """DataFusion's `MemTable` in its memory catalog, which has no overwrite: the name is taken out
+    and registered anew."""
+
+    def __init__(self):
+        import datafusion
+        import pyarrow
+
+        self.pyarrow = pyarrow
+        self.context = datafusion.SessionContext()
+
+    def prepare(self, write, rows):
+        numbers = list(range(rows))
+        columns = {"write": [write] * rows, "row": numbers, "value": numbers}
+        return self.pyarrow.table(columns).to_batches()
+
+    def save(self, name, prepared):
+        self.context.deregister_table(name)
+        self.context.register_record_batches(name, [prepared])
+
+    def read(self, name):
+        try:
+            table = self.context.table(name)
+        except KeyError as failure:
+            raise Missing from failure
+        writes = [write for batch in table.collect() for write in batch.column(0).to_pylist()]
+        return len(writes), min(writes, default=0), max(writes, default=0)
+
+    def failing(self):
+        raise Refused("takes rows only when they are made")
+
+
 class Asked:
     """The questions, asked of a system."""
 
@@ -332,8 +432,8 @@ class Asked:
     def failed_overwrite(self):
         self.system.save("survivor", self.system.prepare(1, 3))
         failed = False
+        failing = self.system.failing()
         try:
-            failing = self.system.failing()
             if failing is None:
                 self.system.save_failing("survivor")
             else:
@@ -359,13 +459,18 @@ class Asked:
     def tables(self, count, finds):
         return self.system.tables(count, finds)
 
+    def old_version(self, versions, times):
+        return self.system.old_version(versions, times)
+
 
 def main():
     # Whatever the systems print must not stand among the answers.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     name = sys.argv[1]
-    asked = Asked(Duck() if name == "DuckDB" else SparkLike(name))
+    of_their_own = {"DuckDB": Duck, "delta-rs": Delta, "MemTable": MemTables}
+    make = of_their_own.get(name)
+    asked = Asked(make() if make else SparkLike(name))
     for line in sys.stdin:
         question = json.loads(line)
         try:

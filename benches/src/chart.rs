@@ -58,7 +58,8 @@ impl Scale {
 
     /// From 0 to 1.
     fn place(&self, figure: f64) -> f64 {
-        ((figure.max(f64::MIN_POSITIVE).log10() - self.low) / (self.high - self.low)).clamp(0.0, 1.0)
+        ((figure.max(f64::MIN_POSITIVE).log10() - self.low) / (self.high - self.low))
+            .clamp(0.0, 1.0)
     }
 
     fn powers(&self) -> impl Iterator<Item = f64> {

@@ -31,8 +31,7 @@ struct Beside {
 impl Contest {
     /// Readers of a table beside a writer who commits a thousand times a second.
     pub fn readers(&mut self, readers: usize, rounds: usize) {
-        let peers: Vec<_> =
-            self.contestants.iter().map(|contestant| (contestant.open)()).collect();
+        let peers: Vec<_> = self.contestants.iter().map(|contestant| (contestant.open)()).collect();
         let names = [0, 1].map(Name::nth);
         let turn = if self.smoke { Duration::from_millis(5) } else { TURN };
         let mut rates: Vec<Rounds> = Vec::new();
@@ -81,8 +80,7 @@ impl Contest {
 
     /// Two threads that count one number up, and two that append: nothing may be lost.
     pub fn two_writers(&mut self) {
-        let peers: Vec<_> =
-            self.contestants.iter().map(|contestant| (contestant.open)()).collect();
+        let peers: Vec<_> = self.contestants.iter().map(|contestant| (contestant.open)()).collect();
         let [counter, log] = [0, 1].map(Name::nth);
         let turn = if self.smoke { Duration::from_millis(5) } else { TURN };
         let mut taken: Vec<Rounds> = Vec::new();
@@ -136,17 +134,12 @@ fn beside(
     let stop = AtomicBool::new(false);
     // The newest write that was acknowledged.
     let newest = AtomicI64::new(*next_write - 1);
-    let mut all = Beside {
-        per_second: 0.0,
-        latencies: histogram(),
-        found: Anomalies::default(),
-        writes: 0,
-    };
+    let mut all =
+        Beside { per_second: 0.0, latencies: histogram(), found: Anomalies::default(), writes: 0 };
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| write_until(peer, names, &stop, &newest, next_write));
-        let reading: Vec<_> = (0..readers)
-            .map(|_| scope.spawn(|| read_until(peer, names, &stop, &newest)))
-            .collect();
+        let reading: Vec<_> =
+            (0..readers).map(|_| scope.spawn(|| read_until(peer, names, &stop, &newest))).collect();
         std::thread::sleep(turn);
         stop.store(true, Ordering::Relaxed);
         for reading in reading {
@@ -177,9 +170,8 @@ fn write_until(
         std::thread::sleep(next.saturating_duration_since(Instant::now()));
         let rows = rows_of(*next_write, ROWS);
         let done = session.commit(&names.each_ref().map(|name| (name, &rows)));
-        let done = done.unwrap_or_else(|| {
-            names.iter().try_for_each(|name| session.overwrite(name, &rows))
-        });
+        let done = done
+            .unwrap_or_else(|| names.iter().try_for_each(|name| session.overwrite(name, &rows)));
         match done {
             // ORDERING: pairs with the load before a read, which must see this write then.
             Ok(()) => newest.store(*next_write, Ordering::Release),
@@ -207,7 +199,8 @@ fn read_until(
         let acknowledged = newest.load(Ordering::Acquire);
         if reads % BOTH_EACH == 0 {
             let mut seen = [Seen::default(); 2];
-            let read = session.read_both([&names[0], &names[1]], &mut |at, rows| seen[at].see(rows));
+            let read =
+                session.read_both([&names[0], &names[1]], &mut |at, rows| seen[at].see(rows));
             found.check(&read, &seen[0], ROWS, acknowledged);
             let whole = seen.iter().all(|seen| seen.rows == ROWS);
             found.split += u64::from(whole && seen[0].write != seen[1].write);

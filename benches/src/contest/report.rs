@@ -193,7 +193,11 @@ fn charts(results: &Results, prefix: &str) -> Vec<(String, String, String)> {
             })
             .collect();
         let svg = lines(title, &places, &all, |figure| show(unit, figure));
-        charts.push((format!("{prefix}readers{}.svg", end.replace('.', "_")), title.to_owned(), svg));
+        charts.push((
+            format!("{prefix}readers{}.svg", end.replace('.', "_")),
+            title.to_owned(),
+            svg,
+        ));
     }
     charts
 }

@@ -11,9 +11,7 @@ use arrow_array::RecordBatch;
 use datafusion::physical_plan::common::collect;
 use deltalake::logstore::object_store::memory::InMemory;
 use deltalake::protocol::SaveMode;
-use deltalake::{
-    DeltaResult, DeltaTable, DeltaTableBuilder, DeltaTableError, ObjectStore,
-};
+use deltalake::{DeltaResult, DeltaTable, DeltaTableBuilder, DeltaTableError, ObjectStore};
 use url::Url;
 
 use super::runtime::wait;

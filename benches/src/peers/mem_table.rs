@@ -37,7 +37,9 @@ impl InMemTables {
         wait(async {
             let rows = match self.context.table(table).await {
                 Ok(rows) => rows,
-                Err(DataFusionError::Plan(_)) => return Ok(None),
+                Err(failure) if matches!(failure.find_root(), DataFusionError::Plan(_)) => {
+                    return Ok(None);
+                }
                 Err(other) => return Err(other.into()),
             };
             Ok(Some(rows.collect().await?))

@@ -101,8 +101,10 @@ impl Session for &InRedb {
 
     fn list(&mut self) -> Result<usize, Failure> {
         let counts = self.database.begin_read()?.open_table(COUNTS)?;
-        let names: Vec<String> =
-            counts.iter()?.map(|entry| Ok(entry?.0.value().to_owned())).collect::<Result<_, Failure>>()?;
+        let names: Vec<String> = counts
+            .iter()?
+            .map(|entry| Ok(entry?.0.value().to_owned()))
+            .collect::<Result<_, Failure>>()?;
         Ok(names.len())
     }
 
