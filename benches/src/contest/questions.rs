@@ -51,7 +51,7 @@ impl Contest {
             }))
         });
         let taken = self.alternate(41, sides.collect());
-        self.watched(found.into_inner());
+        self.watched(&found.into_inner());
         let title = format!("Overwrite a table of {rows} rows, then read it by name");
         self.enter(&format!("cycle_{rows}"), &title, Unit::Nanoseconds, Kind::Other, taken);
     }
@@ -75,7 +75,7 @@ impl Contest {
             }))
         });
         let taken = self.alternate(41, sides.collect());
-        self.watched(found.into_inner());
+        self.watched(&found.into_inner());
         let title = format!("Find one of 1,000 tables by name and read its {rows} rows");
         self.enter(&format!("find_{rows}"), &title, Unit::Nanoseconds, Kind::Read, taken);
     }
@@ -110,7 +110,7 @@ impl Contest {
             }))
         });
         let taken = self.alternate(21, sides.collect());
-        self.watched(found.into_inner());
+        self.watched(&found.into_inner());
         let title = "Read version 2 of a table that has 100";
         self.enter("old_version", title, Unit::Nanoseconds, Kind::Read, taken);
     }
@@ -212,7 +212,7 @@ impl Contest {
             }))
         });
         let taken = self.alternate(21, sides.collect());
-        self.watched(found);
+        self.watched(&found);
         let title = "Scan the table of 1,000 appends of one row";
         self.enter("append_scan", title, Unit::Nanoseconds, Kind::Read, taken);
     }
@@ -266,7 +266,7 @@ impl Contest {
         });
         let mut taken = self.alternate(21, sides.collect());
         note_fewer(&mut taken, &made, count);
-        self.watched(found);
+        self.watched(&found);
         let title = "Find one of 100,000 tables and read its row";
         self.enter("tables_find", title, Unit::Nanoseconds, Kind::Read, taken);
 
@@ -312,7 +312,7 @@ impl Contest {
             }) as Turn<'_>)
         });
         let taken = self.alternate(11, sides.collect());
-        self.watched(found.into_inner());
+        self.watched(&found.into_inner());
         let title = "Scan 10,027,008 rows, one of three columns summed, one compared";
         self.enter("scan", title, Unit::Nanoseconds, Kind::Read, taken);
     }
@@ -334,14 +334,14 @@ impl Contest {
             }))
         });
         let taken = self.alternate(21, sides.collect());
-        self.watched(found.into_inner());
+        self.watched(&found.into_inner());
         let title = "Open an empty store, write a first table, read it, close";
         self.enter("cold_start", title, Unit::Nanoseconds, Kind::Other, taken);
     }
 
     /// Adds what was counted while a question was asked.
-    pub(super) fn watched(&mut self, found: Vec<Anomalies>) {
-        for (sum, found) in self.results.anomalies.iter_mut().zip(&found) {
+    pub(super) fn watched(&mut self, found: &[Anomalies]) {
+        for (sum, found) in self.results.anomalies.iter_mut().zip(found) {
             sum.add(found);
         }
     }
