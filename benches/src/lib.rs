@@ -12,6 +12,12 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "peers")]
+pub mod chart;
+#[cfg(feature = "peers")]
+pub mod contest;
+#[cfg(feature = "peers")]
+pub mod peers;
 pub mod stand_ins;
 pub mod stores;
 
