@@ -76,7 +76,7 @@ impl fmt::Display for Outcome {
                 }
                 match committed.retries() {
                     0 => Ok(()),
-                    retries => write!(f, ", begun again {retries} times"),
+                    retries => write!(f, ", at attempt {}", retries + 1),
                 }
             }
             Self::Refused(error) => write!(f, "refused: {error}"),
@@ -151,70 +151,12 @@ impl Run {
         acts: &[Act],
         location: &'static Location<'static>,
     ) -> Self {
-        let store = scenario.fork();
-        let mut open: Vec<Option<Open<'_>>> = scenario.transactions.iter().map(|_| None).collect();
-        let mut outcomes: BTreeMap<String, Outcome> = BTreeMap::new();
-        let mut taken = Vec::with_capacity(acts.len());
+        let mut running = Running::new(scenario, location);
         for act in acts {
-            let step = scenario.word(*act);
-            let mut tell = |told: String| {
-                taken.push(Taken { step: step.clone(), told, skipped: false });
-            };
-            let index = match *act {
-                Act::Outside(work) => {
-                    let (name, work) = &scenario.outside[work];
-                    match work(&store) {
-                        Ok(told) => {
-                            tell(told);
-                            outcomes.entry(name.clone()).or_insert(Outcome::Done);
-                        }
-                        Err(error) => {
-                            tell(format!("failed: {error}"));
-                            outcomes.insert(name.clone(), Outcome::Failed { step, error });
-                        }
-                    }
-                    continue;
-                }
-                Act::Begin(index)
-                | Act::Step(index, _)
-                | Act::Commit(index)
-                | Act::Abort(index) => index,
-            };
-            let name = &scenario.transactions[index].0;
-            if outcomes.contains_key(name) {
-                taken.push(Taken { step, told: "skipped".to_owned(), skipped: true });
-                continue;
-            }
-            let slot = &mut open[index];
-            let part = slot.get_or_insert_with(|| Open::begin(scenario, index, &store, 0));
-            let outcome = match *act {
-                Act::Begin(_) => {
-                    tell(format!("at {}", part.tx.base_id()));
-                    continue;
-                }
-                Act::Step(_, number) => match part.take(number) {
-                    Ok(told) => {
-                        tell(told);
-                        continue;
-                    }
-                    Err(error) => {
-                        tell(format!("failed: {error}"));
-                        Outcome::Failed { step, error }
-                    }
-                },
-                Act::Abort(_) => {
-                    tell(String::new());
-                    Outcome::Aborted
-                }
-                _ => {
-                    let outcome = part.commit(scenario, index, &store, location);
-                    tell(outcome.to_string());
-                    outcome
-                }
-            };
-            *slot = None;
-            outcomes.insert(name.clone(), outcome);
+            running.act(*act);
         }
+        let script = scenario.script_of(acts);
+        let Running { store, open, taken, mut outcomes, .. } = running;
         for ((name, _), open) in scenario.transactions.iter().zip(open) {
             let rest = if open.is_some() { Outcome::Abandoned } else { Outcome::NotBegun };
             outcomes.entry(name.clone()).or_insert(rest);
@@ -222,7 +164,82 @@ impl Run {
         for (name, _) in &scenario.outside {
             outcomes.entry(name.clone()).or_insert(Outcome::NotBegun);
         }
-        Self { script: scenario.script_of(acts), store, taken, outcomes }
+        Self { script, store, taken, outcomes }
+    }
+}
+
+/// A run that has not come to its end.
+struct Running<'p, 'a> {
+    scenario: &'p Scenario<'a>,
+    location: &'static Location<'static>,
+    store: Store,
+    /// By their places in the scenario.
+    open: Vec<Option<Open<'p>>>,
+    taken: Vec<Taken>,
+    /// Of those that have ended.
+    outcomes: BTreeMap<String, Outcome>,
+}
+
+impl<'p, 'a> Running<'p, 'a> {
+    fn new(scenario: &'p Scenario<'a>, location: &'static Location<'static>) -> Self {
+        let open = scenario.transactions.iter().map(|_| None).collect();
+        let (taken, outcomes) = (Vec::new(), BTreeMap::new());
+        Self { scenario, location, store: scenario.fork(), open, taken, outcomes }
+    }
+
+    fn act(&mut self, act: Act) {
+        let step = self.scenario.word(act);
+        let (told, skipped) = match act {
+            Act::Outside(work) => (self.work(work), false),
+            Act::Begin(index) | Act::Step(index, _) | Act::Commit(index) | Act::Abort(index) => {
+                match self.outcomes.contains_key(&self.scenario.transactions[index].0) {
+                    true => ("skipped".to_owned(), true),
+                    false => (self.go_on(index, act), false),
+                }
+            }
+        };
+        self.taken.push(Taken { step, told, skipped });
+    }
+
+    /// Does work outside the transactions. What failed once has failed, whatever comes later.
+    fn work(&mut self, work: usize) -> String {
+        let (name, work) = &self.scenario.outside[work];
+        match work(&self.store) {
+            Ok(told) => {
+                self.outcomes.entry(name.clone()).or_insert(Outcome::Done);
+                told
+            }
+            Err(error) => {
+                let (told, step) = (format!("failed: {error}"), name.clone());
+                self.outcomes.insert(name.clone(), Outcome::Failed { step, error });
+                told
+            }
+        }
+    }
+
+    /// Goes on with a transaction that has not ended, or begins it.
+    fn go_on(&mut self, index: usize, act: Act) -> String {
+        let (scenario, store) = (self.scenario, &self.store);
+        let open = &mut self.open[index];
+        let part = open.get_or_insert_with(|| Open::begin(scenario, index, store, 0));
+        let (told, outcome) = match act {
+            Act::Step(_, number) => match part.take(number) {
+                Ok(told) => return told,
+                Err(error) => {
+                    let step = scenario.word(act);
+                    (format!("failed: {error}"), Outcome::Failed { step, error })
+                }
+            },
+            Act::Commit(_) => {
+                let outcome = part.commit(scenario, index, store, self.location);
+                (outcome.to_string(), outcome)
+            }
+            Act::Abort(_) => (String::new(), Outcome::Aborted),
+            Act::Begin(_) | Act::Outside(_) => return format!("at {}", part.tx.base_id()),
+        };
+        *open = None;
+        self.outcomes.insert(scenario.transactions[index].0.clone(), outcome);
+        told
     }
 }
 

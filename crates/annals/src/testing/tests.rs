@@ -211,7 +211,7 @@ fn a_transaction_that_retries_takes_its_steps_again_with_fresh_memory() {
     let run = scenario.replay("a.read save a.write a.commit").unwrap();
     let Outcome::Committed(committed) = &run["a"] else { panic!("{}", run["a"]) };
     assert_eq!((committed.retries(), times.get()), (1, 2));
-    assert_eq!(run["a"].to_string(), "committed as v3, begun again 1 times");
+    assert_eq!(run["a"].to_string(), "committed as v3, at attempt 2");
     let table = run.store().table("t").unwrap();
     let seen = table.column_summary("n").unwrap().max.unwrap();
     assert_eq!(format!("{seen:?}").matches("20").count(), 1, "it acts on what the second read saw");
