@@ -11,6 +11,8 @@ use crate::linear::Finding;
 pub(crate) struct Engine {
     pub(crate) name: &'static str,
     built: bool,
+    /// How many transactions a run is to have, so that each is rejected at any seed.
+    pub(crate) transactions: usize,
     /// Whether it shows in runs at snapshot isolation, or only where all is serializable.
     pub(crate) shows_at_snapshot: bool,
     /// What adya must find one of: the beginnings of names of anomalies.
@@ -24,10 +26,16 @@ pub(crate) struct Engine {
 const LOST: &[&str] =
     &["G-single", "G-nonadjacent", "incompatible-order", "lost-update", "G0", "G1c"];
 
+const SOME: usize = 600;
+
+/// Where an update is not refused, both rows stand, and the next two updates make four of them.
+const FEW: usize = 150;
+
 const ENGINES: [Engine; 9] = [
     Engine {
         name: "no_conflict_check",
         built: cfg!(annals_broken = "no_conflict_check"),
+        transactions: FEW,
         shows_at_snapshot: true,
         outside: &["lost-update", "duplicate-elements", "incompatible-order"],
         linear: &[Finding::Overlooked],
@@ -35,6 +43,7 @@ const ENGINES: [Engine; 9] = [
     Engine {
         name: "stale_snapshot",
         built: cfg!(annals_broken = "stale_snapshot"),
+        transactions: SOME,
         shows_at_snapshot: true,
         outside: &["G-single", "G-nonadjacent", "G1c"],
         linear: &[Finding::Stale],
@@ -42,6 +51,7 @@ const ENGINES: [Engine; 9] = [
     Engine {
         name: "stale_reader",
         built: cfg!(annals_broken = "stale_reader"),
+        transactions: SOME,
         shows_at_snapshot: true,
         outside: &["G-single", "G-nonadjacent", "G1c"],
         linear: &[Finding::Stale],
@@ -49,6 +59,7 @@ const ENGINES: [Engine; 9] = [
     Engine {
         name: "key_skipped_at_commit",
         built: cfg!(annals_broken = "key_skipped_at_commit"),
+        transactions: SOME,
         shows_at_snapshot: true,
         outside: LOST,
         linear: &[Finding::Wrong],
@@ -56,6 +67,7 @@ const ENGINES: [Engine; 9] = [
     Engine {
         name: "dirty_read",
         built: cfg!(annals_broken = "dirty_read"),
+        transactions: SOME,
         shows_at_snapshot: true,
         outside: &["G1a", "G1b"],
         linear: &[Finding::Wrong],
@@ -63,6 +75,7 @@ const ENGINES: [Engine; 9] = [
     Engine {
         name: "torn_publish",
         built: cfg!(annals_broken = "torn_publish"),
+        transactions: SOME,
         shows_at_snapshot: true,
         outside: &["G-single", "G-nonadjacent"],
         linear: &[Finding::Wrong],
@@ -70,6 +83,7 @@ const ENGINES: [Engine; 9] = [
     Engine {
         name: "lost_rebase",
         built: cfg!(annals_broken = "lost_rebase"),
+        transactions: SOME,
         shows_at_snapshot: true,
         outside: LOST,
         linear: &[Finding::Wrong],
@@ -77,6 +91,7 @@ const ENGINES: [Engine; 9] = [
     Engine {
         name: "lost_append",
         built: cfg!(annals_broken = "lost_append"),
+        transactions: SOME,
         shows_at_snapshot: true,
         outside: LOST,
         linear: &[Finding::Wrong],
@@ -84,6 +99,7 @@ const ENGINES: [Engine; 9] = [
     Engine {
         name: "serializable_ignores_reads",
         built: cfg!(annals_broken = "serializable_ignores_reads"),
+        transactions: SOME,
         shows_at_snapshot: false,
         outside: &["G2", "G-nonadjacent"],
         linear: &[Finding::ReadOverlooked],

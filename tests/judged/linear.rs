@@ -148,17 +148,15 @@ impl<'a> Trial<'a> {
             if let Some(base) = attempt.base {
                 trial.begun.entry(base).or_default().push(at);
             }
-            match &attempt.end {
-                End::Made(version) => {
-                    if trial.made.insert(*version, at).is_some() {
-                        let text = format!("two made version {version}");
-                        trial.findings.add(Finding::Versions, Some(attempt), &text);
-                    }
-                }
-                End::Refused(refusal) => {
-                    trial.refused.entry(refusal.newest.max(refusal.winner)).or_default().push(at)
-                }
-                _ => {}
+            if let Some(version) = attempt.made()
+                && trial.made.insert(version, at).is_some()
+            {
+                let text = format!("two made version {version}");
+                trial.findings.add(Finding::Versions, Some(attempt), &text);
+            }
+            if let End::Refused(refusal) = &attempt.end {
+                let known = refusal.newest.max(refusal.winner);
+                trial.refused.entry(known).or_default().push(at);
             }
         }
         trial

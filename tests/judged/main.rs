@@ -37,10 +37,7 @@ fn threads() -> usize {
 /// judged at one go.
 const OF_A_RUN: usize = 10_000;
 
-/// Transactions of a run on a broken engine, which is to be rejected at each of many seeds.
-const OF_A_BROKEN_RUN: usize = 600;
-
-/// Runs on a broken engine.
+/// Runs on a broken engine, which is to be rejected in each.
 const SEEDS: usize = 20;
 
 fn number(variable: &str) -> Option<usize> {
@@ -57,7 +54,7 @@ fn hold(transactions: usize, serializable: bool) {
     loop {
         let transactions = match broken() {
             Some(_) if run == SEEDS => break,
-            Some(_) => OF_A_BROKEN_RUN,
+            Some(engine) => engine.transactions,
             None if sum.tried >= transactions => break,
             // What tends the store counts, and is no transaction.
             None => (transactions - sum.tried + 100).min(OF_A_RUN),

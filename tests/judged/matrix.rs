@@ -91,9 +91,9 @@ pub(crate) struct Footprint {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Looked {
     /// The rows of a key, there or not.
-    AtKey(Key),
+    Key(Key),
     /// All rows of a table.
-    AtAll(Id),
+    All(Id),
     /// That there is no table of this name.
-    AtAbsence(&'static str),
+    Absence(&'static str),
 }

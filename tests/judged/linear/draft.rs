@@ -71,11 +71,11 @@ pub(crate) fn replay(model: &Model, steps: &[Step], kept: u64, newest: u64) -> D
 /// What a step reads of the base; none if it reads nothing.
 fn reads(model: &Model, step: &Step) -> Option<Vec<Looked>> {
     match step {
-        Step::ReadKey(key, _) | Step::Append(key, ..) => Some(vec![Looked::AtKey(*key)]),
-        Step::ReadKeys(table, _) => Some(vec![Looked::AtAll(Id::Keys(*table))]),
+        Step::ReadKey(key, _) | Step::Append(key, ..) => Some(vec![Looked::Key(*key)]),
+        Step::ReadKeys(table, _) => Some(vec![Looked::All(Id::Keys(*table))]),
         Step::Read(name, _) => Some(vec![match model.tables.get(name) {
-            Some(table) => Looked::AtAll(id_of(table)),
-            None => Looked::AtAbsence(name),
+            Some(table) => Looked::All(id_of(table)),
+            None => Looked::Absence(name),
         }]),
         _ => None,
     }

@@ -108,10 +108,10 @@ impl Past<'_> {
         let mut reasons = Vec::new();
         for read in &mine.reads {
             match read {
-                Looked::AtAbsence(name) => {
+                Looked::Absence(name) => {
                     reasons.extend(self.model.has(name, self.until).then(|| self.at_last()));
                 }
-                Looked::AtKey(key) => {
+                Looked::Key(key) => {
                     let may = self.may && self.model.may_have_changed(self.base, *key);
                     reasons.extend(may.then(|| self.at_last()));
                     let changed = self.versions().filter(|(_, theirs)| {
@@ -123,7 +123,7 @@ impl Past<'_> {
                         deed: Some(Deed::Rows),
                     }));
                 }
-                Looked::AtAll(id) => {
+                Looked::All(id) => {
                     for (version, theirs) in self.versions() {
                         let deeds = theirs.deeds.iter().filter(|(theirs, _)| theirs == id);
                         for (_, deed) in deeds {
