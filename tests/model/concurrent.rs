@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use annals::error::{CommitError, WriteError};
 use annals::{Isolation, Store};
@@ -141,6 +142,8 @@ fn transact(store: &Store, past: &Past, isolation: Isolation, steps: &[Inner]) -
             Inner::List(_) => {}
         }
     }
+    // So that others come in between more often than by luck alone.
+    std::thread::sleep(Duration::from_micros(200));
     match tx.commit() {
         Ok(committed) => match committed.commit() {
             Some(commit) => Told::Made(commit.version.0, commit.base.0, said),
@@ -301,10 +304,10 @@ proptest! {
 
     #[test]
     fn what_threads_do_at_once_is_as_the_versions_say(
-        prelude in blocks(0..8),
+        prelude in blocks(2..8),
         threads in prop::collection::vec(
-            blocks(1..12).prop_map(|all| all.iter().map(|b| work(b)).collect::<Vec<_>>()),
-            2..4,
+            blocks(4..24).prop_map(|all| all.iter().map(|b| work(b)).collect::<Vec<_>>()),
+            2..5,
         ),
     ) {
         tell(&prelude, &threads);
