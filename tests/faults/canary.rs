@@ -1,6 +1,6 @@
 //! Rows in buffers that say how many of them there still are.
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use arrow_array::{ArrayRef, RecordBatch, UInt8Array};
 use arrow_buffer::{Buffer, ScalarBuffer};
@@ -14,7 +14,34 @@ pub(crate) struct Canaries {
 
 struct Canary {
     bytes: Vec<u8>,
-    _alive: Arc<()>,
+    fragile: bool,
+    alive: Option<Arc<()>>,
+}
+
+/// What is thrown on purpose.
+#[derive(Debug)]
+pub(crate) struct Injected;
+
+/// So many panics are on purpose that they are not to be told of.
+pub(crate) fn silence_what_is_injected() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let otherwise = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if !info.payload().is::<Injected>() {
+                otherwise(info);
+            }
+        }));
+    });
+}
+
+impl Drop for Canary {
+    fn drop(&mut self) {
+        self.alive = None;
+        if self.fragile {
+            std::panic::panic_any(Injected);
+        }
+    }
 }
 
 impl AsRef<[u8]> for Canary {
@@ -26,7 +53,18 @@ impl AsRef<[u8]> for Canary {
 impl Canaries {
     /// A batch of the column `c`, with these values.
     pub(crate) fn rows(&self, values: &[u8]) -> RecordBatch {
-        let canary = Canary { bytes: values.to_vec(), _alive: Arc::clone(&self.token) };
+        self.batch(values, false)
+    }
+
+    /// The same, in a buffer that panics when it is freed.
+    pub(crate) fn fragile(&self, values: &[u8]) -> RecordBatch {
+        silence_what_is_injected();
+        self.batch(values, true)
+    }
+
+    fn batch(&self, values: &[u8], fragile: bool) -> RecordBatch {
+        let alive = Some(Arc::clone(&self.token));
+        let canary = Canary { bytes: values.to_vec(), fragile, alive };
         let buffer = Buffer::from(Bytes::from_owner(canary));
         let values = ScalarBuffer::new(buffer, 0, values.len());
         let values: ArrayRef = Arc::new(UInt8Array::new(values, None));

@@ -4,7 +4,6 @@
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind};
 use std::rc::Rc;
-use std::sync::Once;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 
@@ -12,25 +11,9 @@ use annals::seams::{Step, on_this_thread};
 use annals::{Store, VersionId};
 
 use crate::ENOUGH;
-use crate::canary::Canaries;
+use crate::canary::{Canaries, Injected, silence_what_is_injected};
 use crate::fixture::{Seen, assert_memory_returns, assert_usable, fixture};
 use crate::operations::{Operation, all};
-
-/// What is thrown.
-struct Injected;
-
-/// So many panics are on purpose that they are not to be told of.
-fn silence_what_is_injected() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let otherwise = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| {
-            if !info.payload().is::<Injected>() {
-                otherwise(info);
-            }
-        }));
-    });
-}
 
 /// A thread that sleeps until there is something to see, and tells of what it has seen.
 struct Watcher {

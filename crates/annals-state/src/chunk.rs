@@ -11,6 +11,7 @@
 
 mod bytes;
 mod pick;
+mod rows;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,8 @@ use arrow_schema::{ArrowError, SchemaRef};
 
 pub use self::bytes::{logical_bytes, unique_buffer_bytes};
 pub use self::pick::pick_rows;
+use self::rows::Rows;
+pub use self::rows::let_go;
 pub use self::stats::ColumnStats;
 use crate::predicate::Bounds;
 
@@ -29,7 +32,7 @@ const SLACK_BYTES: u64 = 64 * 1024;
 /// Immutable rows with exact statistics.
 #[derive(Clone, Debug)]
 pub struct Chunk {
-    batch: RecordBatch,
+    batch: Rows,
     bytes: u64,
     stats: Box<[ColumnStats]>,
     absent: ColumnStats,
@@ -65,7 +68,7 @@ impl Chunk {
     fn with_bytes(batch: RecordBatch, bytes: u64) -> Self {
         let stats = batch.columns().iter().map(|column| ColumnStats::of(column)).collect();
         let absent = ColumnStats::all_null(batch.num_rows());
-        Self { batch, bytes, stats, absent }
+        Self { batch: Rows::new(batch), bytes, stats, absent }
     }
 
     /// The rows.
@@ -118,7 +121,7 @@ impl Chunk {
     /// [`ArrowError`] if the columns do not have the types, the number or the nullability that
     /// `schema` asks for.
     pub fn with_schema(&self, schema: SchemaRef) -> Result<Self, ArrowError> {
-        let batch = with_rows(schema, self.batch.columns().to_vec(), self.rows())?;
+        let batch = Rows::new(with_rows(schema, self.batch.columns().to_vec(), self.rows())?);
         Ok(Self { batch, ..self.clone() })
     }
 }

@@ -112,8 +112,15 @@ impl TableSchema {
     /// [`SchemaError::DuplicateNames`] if two columns, or two fields of one struct, have the same
     /// name under [`fold`]; [`SchemaError::DuplicateId`] if two columns have the same id.
     pub fn new(columns: Vec<Column>) -> Result<Self, SchemaError> {
+        Self::checked(columns, HashMap::new())
+    }
+
+    fn checked(
+        columns: Vec<Column>,
+        metadata: HashMap<String, String>,
+    ) -> Result<Self, SchemaError> {
         refuse_duplicates(columns.iter().map(Column::field))?;
-        let schema = Self::index(columns, HashMap::new());
+        let schema = Self::index(columns, metadata);
         match schema.by_id.windows(2).find(|pair| pair[0].0 == pair[1].0) {
             Some(pair) => Err(SchemaError::DuplicateId { id: pair[0].0 }),
             None => Ok(schema),
@@ -198,7 +205,7 @@ impl TableSchema {
 
     /// The schema with other columns and the same schema-level metadata.
     fn with_columns(&self, columns: Vec<Column>) -> Result<Self, SchemaError> {
-        Ok(Self::new(columns)?.with_metadata(self.arrow.metadata().clone()))
+        Self::checked(columns, self.arrow.metadata().clone())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use annals_state::chunk::let_go;
 use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{Schema, SchemaRef};
 
@@ -61,6 +62,17 @@ pub(crate) struct Open<'a> {
     pub(crate) schema: SchemaRef,
     rows: Rows<'a>,
     batches: usize,
+}
+
+/// The rows are in the store when a save lets go of them, or are not to be there. By then others may
+/// have replaced them, so that this is the last to have them; and a commit that took place is not
+/// to end with the panic of a buffer.
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        if let Rows::Resident(batches) = &mut self.rows {
+            std::mem::take(batches).into_iter().for_each(let_go);
+        }
+    }
 }
 
 impl Open<'_> {
