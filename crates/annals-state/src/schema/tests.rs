@@ -12,6 +12,7 @@ use super::*;
 
 mod casting;
 mod evolution;
+mod kinship;
 mod laws;
 
 const S: TimeUnit = TimeUnit::Second;
