@@ -14,6 +14,7 @@ mod casting;
 mod evolution;
 mod kinship;
 mod laws;
+mod values;
 
 const S: TimeUnit = TimeUnit::Second;
 const MS: TimeUnit = TimeUnit::Millisecond;

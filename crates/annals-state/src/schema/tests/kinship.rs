@@ -182,13 +182,16 @@ fn what_is_nested_is_as_loose_and_as_fallible_as_its_parts() {
         (map(Utf8, Date32), map(LargeUtf8, Timestamp(NS, None)), "lossless?"),
     ]);
     // The entries of a map are a key and a value. What is none is refused, and no panic.
-    let odd = |fields: Vec<FieldRef>| {
-        Map(strict("entries", Struct(fields.into_iter().collect())), false)
-    };
+    let odd =
+        |fields: Vec<FieldRef>| Map(strict("entries", Struct(fields.into_iter().collect())), false);
     assert_told([
         (odd(vec![strict("keys", Utf8)]), map(Utf8, Int8), "never"),
         (map(Utf8, Int8), odd(vec![]), "never"),
-        (odd(vec![strict("k", Utf8), field("v", Int8), field("w", Int8)]), map(Utf8, Int8), "never"),
+        (
+            odd(vec![strict("k", Utf8), field("v", Int8), field("w", Int8)]),
+            map(Utf8, Int8),
+            "never",
+        ),
         (Map(strict("entries", Utf8), false), map(Utf8, Int8), "never"),
     ]);
 }
