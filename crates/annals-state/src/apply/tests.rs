@@ -1,5 +1,6 @@
 //! What each change does to a catalog, and that it does the same when it is carried over.
 
+mod edges;
 mod effects;
 mod model;
 mod random;

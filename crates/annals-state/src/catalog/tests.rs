@@ -1,6 +1,7 @@
 //! Lookups by name, and what the tests of the rules share: dice, small tables, a store in
 //! miniature, and what must hold of every catalog.
 
+mod identity;
 mod invariants;
 pub(crate) mod kit;
 mod maps;

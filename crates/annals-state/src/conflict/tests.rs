@@ -1,6 +1,7 @@
 //! The conflict matrix, every cell of it, against a copy that was written from the design and not
 //! from the code; what serializable transactions may have read; what a conflict tells.
 
+mod edges;
 mod matrix;
 mod reads;
 mod told;

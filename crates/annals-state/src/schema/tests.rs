@@ -12,7 +12,9 @@ use super::*;
 
 mod casting;
 mod evolution;
+mod kinship;
 mod laws;
+mod values;
 
 const S: TimeUnit = TimeUnit::Second;
 const MS: TimeUnit = TimeUnit::Millisecond;
