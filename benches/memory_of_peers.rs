@@ -68,14 +68,14 @@ fn kept(contestant: &Contestant, tables: usize, commits: usize) -> Result<f64, S
     if contestant.keeps != Keeps::History {
         return Err("keeps no versions".to_owned());
     }
-    if contestant.name != "annals" && tables > SLOW_TABLES_MAX {
+    if !contestant.name.starts_with("annals") && tables > SLOW_TABLES_MAX {
         return Err("making the tables takes too long".to_owned());
     }
     let peer = (contestant.open)();
     let mut session = peer.session();
     let names: Vec<Name> = (0..tables).map(Name::nth).collect();
     let work = |failure: Failure| failure.to_string();
-    session.create(&names, &rows_of(0, 1)).map_err(work)?;
+    session.create(&names, &|| rows_of(0, 1)).map_err(work)?;
     // What grows by doubling has done so once before it is counted.
     for write in 0..commits {
         session.overwrite(&names[0], &rows_of(write as i64, 1)).map_err(work)?;

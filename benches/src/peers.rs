@@ -70,6 +70,7 @@ pub struct Contestant {
 pub fn contestants() -> Vec<Contestant> {
     vec![
         annals::CONTESTANT,
+        annals::CONTESTANT_BORROWED,
         hash_map::CONTESTANT,
         hash_map::CONTESTANT_HELD,
         dash_map::CONTESTANT,
@@ -111,8 +112,8 @@ pub trait Peer: Send + Sync {
 /// `see` is called with the rows that a read finds, batch by batch. A read returns false if there
 /// is no such table.
 pub trait Session {
-    /// Makes tables with the same rows each, in the way that suits many.
-    fn create(&mut self, tables: &[Name], rows: &RecordBatch) -> Result<(), Failure>;
+    /// Makes tables, each with the rows that a call of `rows` makes, in the way that suits many.
+    fn create(&mut self, tables: &[Name], rows: &dyn Fn() -> RecordBatch) -> Result<(), Failure>;
 
     /// Replaces the rows of a table, or makes it.
     fn overwrite(&mut self, table: &Name, rows: &RecordBatch) -> Result<(), Failure>;

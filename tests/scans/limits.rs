@@ -2,11 +2,11 @@
 
 use std::num::NonZeroUsize;
 
-use annals::{Scan, Store, col};
+use annals::{SaveMode, Scan, Store, col};
 use annals_tests::numbers as batch_of;
 use arrow_array::RecordBatch;
 
-use crate::{delete, numbers, sizes, store, table};
+use crate::{delete, numbers, rows, sizes, store, table};
 
 fn at_most(scan: Scan, rows: usize) -> Vec<RecordBatch> {
     scan.batch_rows_max(NonZeroUsize::new(rows).unwrap()).collect().unwrap()
@@ -92,4 +92,24 @@ fn a_scan_is_taken_as_far_as_it_is_wanted() {
     assert_eq!(numbers(&scan.collect().unwrap()), [98, 99]);
     let rest: Vec<RecordBatch> = batches.map(Result::unwrap).collect();
     assert_eq!(rest.len(), 9);
+}
+
+#[test]
+fn any_number_of_chunks_comes_in_the_order_of_writing() {
+    for chunks in [1, 2, 3, 33, 34, 35, 66, 67, 100, 200] {
+        let store = Store::in_memory();
+        for number in 0..chunks {
+            store.write(rows([number])).mode(SaveMode::Append).save_as_table("t").unwrap();
+        }
+        let table = store.table("t").unwrap();
+        assert_eq!(table.chunk_count() as i64, chunks);
+        assert_eq!(numbers(&table.read().unwrap()), (0..chunks).collect::<Vec<i64>>());
+        // Chunks that are gone leave gaps between the others.
+        delete(&store, col("n").gt(10_i64).and(col("n").lt(40_i64)));
+        let left: Vec<i64> = (0..chunks).filter(|number| !(11..40).contains(number)).collect();
+        assert_eq!(numbers(&store.table("t").unwrap().read().unwrap()), left);
+        assert_eq!(numbers(&table.scan().filter(col("n").gt(50_i64)).collect().unwrap()), {
+            (51..chunks).collect::<Vec<i64>>()
+        });
+    }
 }

@@ -38,7 +38,7 @@ impl Contest {
         let mut latencies: Vec<Histogram<u64>> = Vec::new();
         let mut writes = vec![(0, 0.0); peers.len()];
         for peer in &peers {
-            let made = peer.session().create(&names, &rows_of(0, ROWS));
+            let made = peer.session().create(&names, &|| rows_of(0, ROWS));
             rates.push(made.map(|()| (Vec::new(), None)).map_err(|failure| failure.to_string()));
             latencies.push(histogram());
         }
@@ -85,7 +85,7 @@ impl Contest {
         let turn = if self.smoke { Duration::from_millis(5) } else { TURN };
         let mut taken: Vec<Rounds> = Vec::new();
         for peer in &peers {
-            let made = peer.session().create(&[counter.clone(), log.clone()], &rows_of(0, 1));
+            let made = peer.session().create(&[counter.clone(), log.clone()], &|| rows_of(0, 1));
             taken.push(made.map(|()| (Vec::new(), None)).map_err(|failure| failure.to_string()));
         }
         let mut counted = vec![(0, 0); peers.len()];

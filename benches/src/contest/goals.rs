@@ -1,7 +1,7 @@
 //! What annals is held to, beside what came of it. What is lost stands here as plainly as what is
 //! won.
 
-use super::results::{Answer, Kind, Results, Row};
+use super::results::{Answer, Kind, Results, Row, System};
 use crate::peers::Keeps;
 
 /// How many times as good annals is to be as any that keeps history as well.
@@ -14,6 +14,8 @@ const AGAINST_OTHERS: f64 = 1.1;
 pub(super) struct Verdict {
     /// What was asked.
     pub(super) question: String,
+    /// How annals was used.
+    pub(super) ours: String,
     /// Against whom.
     pub(super) against: String,
     /// How many times as bad as annals they are.
@@ -28,27 +30,43 @@ impl Verdict {
     }
 }
 
-/// The verdicts on all rows.
+fn is_ours(system: &System) -> bool {
+    system.name.starts_with("annals")
+}
+
+fn ratio_of(answer: &Answer) -> Option<f64> {
+    match answer {
+        Answer::Is { ratio, .. } if ratio.is_finite() => Some(*ratio),
+        _ => None,
+    }
+}
+
+/// The verdicts on all rows: on each way that annals is used, against the best of the others.
 pub(super) fn verdicts(results: &Results) -> Vec<Verdict> {
     let of_row = |row: &Row| {
-        let worst = |of: &dyn Fn(Keeps) -> bool, least: f64| {
-            let answered = results.systems.iter().zip(&row.answers).skip(1);
-            let ratios = answered.filter_map(|(system, answer)| match answer {
-                Answer::Is { ratio, .. } if of(system.keeps) && ratio.is_finite() => {
-                    Some((system, *ratio))
-                }
-                _ => None,
-            });
-            let (system, ratio) = ratios.min_by(|one, other| one.1.total_cmp(&other.1))?;
-            let (question, against) = (row.title.clone(), system.name.clone());
-            Some(Verdict { question, against, ratio, least })
-        };
-        let history = worst(&|keeps| keeps == Keeps::History, AGAINST_HISTORY);
-        let others = match row.kind {
-            Kind::Read => worst(&|keeps| keeps != Keeps::History, 1.0 / AGAINST_OTHERS),
-            Kind::Other => None,
-        };
-        history.into_iter().chain(others)
+        let answered = || results.systems.iter().zip(&row.answers);
+        let mut verdicts = Vec::new();
+        for (ours, our_ratio) in answered().filter(|(system, _)| is_ours(system)) {
+            let Some(our_ratio) = ratio_of(our_ratio) else { continue };
+            let mut against = |of: &dyn Fn(Keeps) -> bool, least: f64| {
+                let others = answered().filter(|(system, _)| !is_ours(system) && of(system.keeps));
+                let ratios =
+                    others.filter_map(|(system, answer)| Some((system, ratio_of(answer)?)));
+                let best = ratios.min_by(|one, other| one.1.total_cmp(&other.1));
+                verdicts.extend(best.map(|(system, ratio)| Verdict {
+                    question: row.title.clone(),
+                    ours: ours.name.clone(),
+                    against: system.name.clone(),
+                    ratio: ratio / our_ratio,
+                    least,
+                }));
+            };
+            against(&|keeps| keeps == Keeps::History, AGAINST_HISTORY);
+            if row.kind == Kind::Read {
+                against(&|keeps| keeps != Keeps::History, 1.0 / AGAINST_OTHERS);
+            }
+        }
+        verdicts
     };
     results.rows.iter().flat_map(of_row).collect()
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use arrow_array::RecordBatch;
 
 use super::results::{Anomalies, Kind, Unit};
-use super::{Contest, Rounds, Turn, paced};
+use super::{Contest, ROUNDS, Rounds, Turn, paced};
 use crate::peers::{Failure, Name, Peer, Seen, Session, rows_of};
 use crate::stores::Wander;
 
@@ -50,7 +50,7 @@ impl Contest {
                 Ok(())
             }))
         });
-        let taken = self.alternate(41, sides.collect());
+        let taken = self.alternate(ROUNDS, sides.collect());
         self.watched(&found.into_inner());
         let title = format!("Overwrite a table of {rows} rows, then read it by name");
         self.enter(&format!("cycle_{rows}"), &title, Unit::Nanoseconds, Kind::Other, taken);
@@ -61,11 +61,10 @@ impl Contest {
         let count = self.size(1_000, 10);
         let names: Vec<Name> = (0..count).map(Name::nth).collect();
         let peers = open_all(self);
-        let batch = rows_of(1, rows);
         let found = RefCell::new(vec![Anomalies::default(); peers.len()]);
         let sides = peers.iter().enumerate().map(|(at, peer)| {
             let mut session = peer.session();
-            session.create(&names, &batch).map_err(|failure| failure.to_string())?;
+            session.create(&names, &|| rows_of(1, rows)).map_err(|failure| failure.to_string())?;
             let (names, found) = (&names, &found);
             let mut wander = Wander::over(names.len());
             Ok(paced(self.smoke, move |_| {
@@ -74,7 +73,7 @@ impl Contest {
                 Ok(())
             }))
         });
-        let taken = self.alternate(41, sides.collect());
+        let taken = self.alternate(ROUNDS, sides.collect());
         self.watched(&found.into_inner());
         let title = format!("Find one of 1,000 tables by name and read its {rows} rows");
         self.enter(&format!("find_{rows}"), &title, Unit::Nanoseconds, Kind::Read, taken);
@@ -109,7 +108,7 @@ impl Contest {
                 Ok(())
             }))
         });
-        let taken = self.alternate(21, sides.collect());
+        let taken = self.alternate(ROUNDS, sides.collect());
         self.watched(&found.into_inner());
         let title = "Read version 2 of a table that has 100";
         self.enter("old_version", title, Unit::Nanoseconds, Kind::Read, taken);
@@ -119,19 +118,18 @@ impl Contest {
     pub fn pin(&mut self) {
         let names: Vec<Name> = (0..self.size(1_000, 10)).map(Name::nth).collect();
         let peers = open_all(self);
-        let batch = rows_of(1, 1);
         let sides = peers.iter().map(|peer| {
             let mut session = peer.session();
             if !session.pin() {
                 return Err("has no view of everything".to_owned());
             }
-            session.create(&names, &batch).map_err(|failure| failure.to_string())?;
+            session.create(&names, &|| rows_of(1, 1)).map_err(|failure| failure.to_string())?;
             Ok(paced(self.smoke, move |_| {
                 session.pin();
                 Ok(())
             }))
         });
-        let taken = self.alternate(41, sides.collect());
+        let taken = self.alternate(ROUNDS, sides.collect());
         let title = "Pin everything (1,000 tables), and let it go";
         self.enter("pin", title, Unit::Nanoseconds, Kind::Other, taken);
     }
@@ -143,7 +141,7 @@ impl Contest {
         let peers = open_all(self);
         let sides = peers.iter().map(|peer| {
             let mut session = peer.session();
-            session.create(&names, &pool[0]).map_err(|failure| failure.to_string())?;
+            session.create(&names, &|| rows_of(0, 100)).map_err(|failure| failure.to_string())?;
             let (names, pool) = (&names, &pool);
             let mut commit = move |number: usize| {
                 let rows = &pool[number % POOL];
@@ -154,7 +152,7 @@ impl Contest {
             }
             Ok(paced(self.smoke, move |number| commit(number).ok_or("there is no way")?))
         });
-        let taken = self.alternate(41, sides.collect());
+        let taken = self.alternate(ROUNDS, sides.collect());
         let title = "Overwrite three tables of 100 rows in one commit";
         self.enter("commit_three", title, Unit::Nanoseconds, Kind::Other, taken);
     }
@@ -211,7 +209,7 @@ impl Contest {
                 Ok(())
             }))
         });
-        let taken = self.alternate(21, sides.collect());
+        let taken = self.alternate(ROUNDS, sides.collect());
         self.watched(&found);
         let title = "Scan the table of 1,000 appends of one row";
         self.enter("append_scan", title, Unit::Nanoseconds, Kind::Read, taken);
@@ -222,7 +220,6 @@ impl Contest {
         let count = self.size(100_000, 200);
         let names: Vec<Name> = (0..count).map(Name::nth).collect();
         let peers = open_all(self);
-        let batch = rows_of(1, 1);
         let mut made = Vec::new();
         let mut created = Vec::new();
         for peer in &peers {
@@ -235,7 +232,7 @@ impl Contest {
                 if so_far / piece.start.max(1) as f64 * piece.end as f64 > CREATE_SECONDS_MAX {
                     break;
                 }
-                done = session.create(&names[piece.clone()], &batch).map(|()| piece.end);
+                done = session.create(&names[piece.clone()], &|| rows_of(1, 1)).map(|()| piece.end);
                 if done.is_err() {
                     break;
                 }
@@ -264,7 +261,7 @@ impl Contest {
                 Ok(())
             }))
         });
-        let mut taken = self.alternate(21, sides.collect());
+        let mut taken = self.alternate(ROUNDS, sides.collect());
         note_fewer(&mut taken, &made, count);
         self.watched(&found);
         let title = "Find one of 100,000 tables and read its row";
@@ -279,7 +276,7 @@ impl Contest {
                 if listed == made { Ok(took / made as f64) } else { Err("not all are listed")? }
             }) as Turn<'_>)
         });
-        let mut taken = self.alternate(7, sides.collect());
+        let mut taken = self.alternate(15, sides.collect());
         note_fewer(&mut taken, &made, count);
         let title = "List the names of 100,000 tables: each";
         self.enter("tables_list", title, Unit::Nanoseconds, Kind::Read, taken);
@@ -311,7 +308,7 @@ impl Contest {
                 read.map(|_| took)
             }) as Turn<'_>)
         });
-        let taken = self.alternate(11, sides.collect());
+        let taken = self.alternate(15, sides.collect());
         self.watched(&found.into_inner());
         let title = "Scan 10,027,008 rows, one of three columns summed, one compared";
         self.enter("scan", title, Unit::Nanoseconds, Kind::Read, taken);
@@ -333,7 +330,7 @@ impl Contest {
                 Ok(())
             }))
         });
-        let taken = self.alternate(21, sides.collect());
+        let taken = self.alternate(ROUNDS, sides.collect());
         self.watched(&found.into_inner());
         let title = "Open an empty store, write a first table, read it, close";
         self.enter("cold_start", title, Unit::Nanoseconds, Kind::Other, taken);

@@ -129,8 +129,8 @@ fn goals_table(results: &Results) -> String {
     let verdicts = verdicts(results);
     let missed = verdicts.iter().filter(|verdict| !verdict.is_met()).count();
     let mut page = format!(
-        "{} of {} goals met, {missed} missed.\n\n| question | against | annals is better by | goal | |\n\
-         |---|---|---|---|---|\n",
+        "{} of {} goals met, {missed} missed.\n\n| question | of | against | better by | goal | |\n\
+         |---|---|---|---|---|---|\n",
         verdicts.len() - missed,
         verdicts.len()
     );
@@ -139,8 +139,8 @@ fn goals_table(results: &Results) -> String {
         let (ratio, least) = (show_ratio(verdict.ratio), show_ratio(verdict.least));
         writeln!(
             page,
-            "| {} | {} | {ratio} | {least} | {met} |",
-            verdict.question, verdict.against
+            "| {} | {} | {} | {ratio} | {least} | {met} |",
+            verdict.question, verdict.ours, verdict.against
         )
         .expect("a string takes everything");
     }

@@ -1,30 +1,80 @@
-//! annals itself, as its own users use it: default retention, a reader per thread.
+//! annals itself, used in two ways: default retention and a reader per thread in both.
+//!
+//! *Scanned*: a table is found and scanned, as nearly everyone would; batches are handed out.
+//! *Borrowed*: rows are read in place, as long as the reader is not asked for a newer version. That
+//! is what a peer does that reads while it holds its lock; here nobody waits for it.
 
-use ::annals::{Reader, SaveMode, Store, WriteError};
+use std::sync::Arc;
+
+use ::annals::{Reader, SaveMode, Snapshot, Store, WriteError};
 use arrow_array::RecordBatch;
 
 use super::{Contestant, Failure, Keeps, Name, Peer, Session};
 
 /// Takes part as `annals`.
-pub const CONTESTANT: Contestant =
-    Contestant { name: "annals", keeps: Keeps::History, open: || Box::new(Store::in_memory()) };
+pub const CONTESTANT: Contestant = Contestant {
+    name: "annals",
+    keeps: Keeps::History,
+    open: || Box::new(InStore { store: Store::in_memory(), borrows: false }),
+};
 
-impl Peer for Store {
+/// Takes part as annals whose rows are read in place.
+pub const CONTESTANT_BORROWED: Contestant = Contestant {
+    name: "annals, borrowed",
+    keeps: Keeps::History,
+    open: || Box::new(InStore { store: Store::in_memory(), borrows: true }),
+};
+
+struct InStore {
+    store: Store,
+    borrows: bool,
+}
+
+impl Peer for InStore {
     fn session(&self) -> Box<dyn Session + '_> {
-        Box::new(InAnnals { store: self, reader: self.reader() })
+        let Self { store, borrows } = self;
+        Box::new(InAnnals { store, borrows: *borrows, reader: store.reader() })
     }
 }
 
 struct InAnnals<'a> {
     store: &'a Store,
+    borrows: bool,
     reader: Reader,
 }
 
+/// Reads a table of one version; false if it has none of this name.
+#[inline]
+fn read_in(
+    snapshot: &Snapshot,
+    borrows: bool,
+    name: &Name,
+    see: &mut dyn FnMut(&RecordBatch),
+) -> Result<bool, Failure> {
+    if borrows {
+        let Some(state) = snapshot.find(&name.table) else { return Ok(false) };
+        let chunks = state.chunk_map();
+        let as_they_are = chunks.values().all(|entry| {
+            entry.deletions().is_none() && Arc::ptr_eq(state.layout(entry), state.schema())
+        });
+        // Rows that are not to be seen as they were written need a scan.
+        if as_they_are {
+            chunks.values().for_each(|entry| see(entry.chunk().batch()));
+            return Ok(true);
+        }
+    }
+    let Ok(table) = snapshot.table(&name.table) else { return Ok(false) };
+    for rows in table.scan().batches()? {
+        see(&rows?);
+    }
+    Ok(true)
+}
+
 impl Session for InAnnals<'_> {
-    fn create(&mut self, tables: &[Name], rows: &RecordBatch) -> Result<(), Failure> {
+    fn create(&mut self, tables: &[Name], rows: &dyn Fn() -> RecordBatch) -> Result<(), Failure> {
         self.store.transact(|tx| {
             for name in tables {
-                tx.write(rows).save_as_table(&name.table)?;
+                tx.write(rows()).save_as_table(&name.table)?;
             }
             Ok::<_, WriteError>(())
         })?;
@@ -42,12 +92,7 @@ impl Session for InAnnals<'_> {
     }
 
     fn read(&mut self, table: &Name, see: &mut dyn FnMut(&RecordBatch)) -> Result<bool, Failure> {
-        let snapshot = self.reader.latest();
-        let Ok(table) = snapshot.table(&table.table) else { return Ok(false) };
-        for rows in table.scan().batches()? {
-            see(&rows?);
-        }
-        Ok(true)
+        read_in(self.reader.latest(), self.borrows, table, see)
     }
 
     fn list(&mut self) -> Result<usize, Failure> {
@@ -83,13 +128,11 @@ impl Session for InAnnals<'_> {
         see: &mut dyn FnMut(usize, &RecordBatch),
     ) -> Result<bool, Failure> {
         let snapshot = self.reader.latest();
+        let mut all = true;
         for (at, name) in tables.into_iter().enumerate() {
-            let Ok(table) = snapshot.table(&name.table) else { return Ok(false) };
-            for rows in table.scan().batches()? {
-                see(at, &rows?);
-            }
+            all &= read_in(snapshot, self.borrows, name, &mut |rows| see(at, rows))?;
         }
-        Ok(true)
+        Ok(all)
     }
 
     fn pin(&mut self) -> bool {
@@ -109,11 +152,7 @@ impl Session for InAnnals<'_> {
     ) -> Option<Result<bool, Failure>> {
         let mut read = || {
             let snapshot = self.store.at(::annals::VersionId(version))?;
-            let Ok(table) = snapshot.table(&table.table) else { return Ok(false) };
-            for rows in table.scan().batches()? {
-                see(&rows?);
-            }
-            Ok(true)
+            read_in(&snapshot, self.borrows, table, see)
         };
         Some(read())
     }

@@ -108,9 +108,9 @@ async fn see_all(table: &DeltaTable, see: &mut dyn FnMut(&RecordBatch)) -> Resul
 }
 
 impl Session for Tables<'_> {
-    fn create(&mut self, tables: &[Name], rows: &RecordBatch) -> Result<(), Failure> {
+    fn create(&mut self, tables: &[Name], rows: &dyn Fn() -> RecordBatch) -> Result<(), Failure> {
         for name in tables {
-            wait(self.write(&name.text, rows.clone(), SaveMode::Append))?;
+            wait(self.write(&name.text, rows(), SaveMode::Append))?;
         }
         Ok(())
     }

@@ -54,8 +54,8 @@ impl Peer for InMemTables {
 }
 
 impl Session for &InMemTables {
-    fn create(&mut self, tables: &[Name], rows: &RecordBatch) -> Result<(), Failure> {
-        tables.iter().try_for_each(|name| self.register(&name.text, rows))
+    fn create(&mut self, tables: &[Name], rows: &dyn Fn() -> RecordBatch) -> Result<(), Failure> {
+        tables.iter().try_for_each(|name| self.register(&name.text, &rows()))
     }
 
     fn overwrite(&mut self, table: &Name, rows: &RecordBatch) -> Result<(), Failure> {

@@ -67,11 +67,10 @@ fn read_in(
 }
 
 impl Session for &InRedb {
-    fn create(&mut self, tables: &[Name], rows: &RecordBatch) -> Result<(), Failure> {
-        let bytes = encode(rows)?;
+    fn create(&mut self, tables: &[Name], rows: &dyn Fn() -> RecordBatch) -> Result<(), Failure> {
         let tx = self.database.begin_write()?;
         for name in tables {
-            replace(&tx, &name.text, &bytes)?;
+            replace(&tx, &name.text, &encode(&rows())?)?;
         }
         Ok(tx.commit()?)
     }

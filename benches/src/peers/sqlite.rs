@@ -72,12 +72,11 @@ fn read_in(
 }
 
 impl Session for &InSqlite {
-    fn create(&mut self, tables: &[Name], rows: &RecordBatch) -> Result<(), Failure> {
-        let bytes = encode(rows)?;
+    fn create(&mut self, tables: &[Name], rows: &dyn Fn() -> RecordBatch) -> Result<(), Failure> {
         let mut connection = self.alone();
         let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for name in tables {
-            replace(&tx, &name.text, &bytes)?;
+            replace(&tx, &name.text, &encode(&rows())?)?;
         }
         Ok(tx.commit()?)
     }

@@ -83,6 +83,7 @@ impl Scan {
         let plan = Plan::new(&table, projection, predicate.as_ref())?;
         table.note_read(predicate.as_ref());
         Ok(Batches {
+            ahead: Vec::new().into_iter(),
             table,
             plan,
             next: 0,
@@ -180,9 +181,12 @@ impl Plan {
 /// Holds the table, and with it the version, until it is dropped.
 #[derive(Debug)]
 pub struct Batches {
+    /// Chunks that were looked up and are still to be read. Let go of before the table is, which
+    /// keeps them.
+    ahead: std::vec::IntoIter<ChunkEntry>,
     table: Table,
     plan: Plan,
-    /// The sequence to go on from.
+    /// The sequence to look up from.
     next: u64,
     rows_left: u64,
     batch_rows_max: Option<NonZeroUsize>,
@@ -196,6 +200,10 @@ pub struct Batches {
 /// processor's cache until they are used, and the memory of one serves for the next.
 const PIECE_ROWS: usize = 1 << 13;
 
+/// To begin to walk the chunks costs more than to go on, so after the first so many are looked up
+/// at a time.
+const CHUNKS_AHEAD: usize = 32;
+
 /// So many rows one after the other that are all wanted are passed on without a copy.
 const RUN_ROWS_MIN: usize = 1 << 11;
 
@@ -206,19 +214,15 @@ impl Batches {
             if let Some(piece) = self.next_piece()? {
                 return Ok(Some(piece));
             }
-            let state = self.table.state();
-            let Some((sequence, entry)) = state.chunk_map().range(self.next..).next() else {
-                return Ok(None);
-            };
-            self.next = sequence + 1;
+            let Some(entry) = self.next_entry() else { return Ok(None) };
             let matches = match &self.plan.predicate {
                 None => Matches::All,
-                Some(predicate) => can_match(predicate, state, entry),
+                Some(predicate) => can_match(predicate, self.table.state(), &entry),
             };
             if matches == Matches::None {
                 continue;
             }
-            let (batch, mask) = self.read(entry, matches)?;
+            let (batch, mask) = self.read(&entry, matches)?;
             match mask {
                 None if batch.num_rows() > 0 => return Ok(Some(batch)),
                 None => {}
@@ -231,6 +235,27 @@ impl Batches {
                 Some(_) => {}
             }
         }
+    }
+
+    /// The next chunk, in the order of writing.
+    fn next_entry(&mut self) -> Option<ChunkEntry> {
+        if let Some(entry) = self.ahead.next() {
+            return Some(entry);
+        }
+        let is_first = self.next == 0;
+        let mut entries = self.table.state().chunk_map().range(self.next..);
+        let (mut last, entry) = entries.next()?;
+        let entry = entry.clone();
+        if !is_first {
+            let mut ahead = Vec::with_capacity(CHUNKS_AHEAD);
+            for (sequence, entry) in entries.take(CHUNKS_AHEAD) {
+                last = sequence;
+                ahead.push(entry.clone());
+            }
+            self.ahead = ahead.into_iter();
+        }
+        self.next = last + 1;
+        Some(entry)
     }
 
     /// The next rows of a chunk that is being filtered.
