@@ -134,10 +134,10 @@ fn transactions() -> usize {
 
 #[test]
 fn runs_at_snapshot_isolation_show_no_anomaly() {
-    hold(transactions() * 2 / 3, false);
+    hold((transactions() * 2).div_ceil(3), false);
 }
 
 #[test]
 fn runs_where_all_is_serializable_show_no_anomaly() {
-    hold(transactions() / 3, true);
+    hold(transactions().div_ceil(3), true);
 }

@@ -229,7 +229,7 @@ impl<'a> Player<'a> {
                 attempt.steps.push(Step::Append(key, value, changed.updated));
                 made_at_one_go(&mut attempt, &committed)
             }
-            Err(error) => End::Strange(error.to_string()),
+            Err(error) => gave_up(&error),
         };
         self.end(attempt, end);
     }
@@ -246,7 +246,7 @@ impl<'a> Player<'a> {
                 let committed = saved.committed().expect("a save on a store is committed");
                 made_at_one_go(&mut attempt, committed)
             }
-            Err(error) => End::Strange(error.to_string()),
+            Err(error) => gave_up(&error),
         };
         self.end(attempt, end);
     }
@@ -349,6 +349,15 @@ fn made_at_one_go(attempt: &mut Attempt, committed: &annals::Committed) -> End {
     let base = committed.commit().map_or(version, |commit| commit.base.0);
     attempt.base = Some(base);
     if committed.made_version() { End::Made(version) } else { End::Nothing(version) }
+}
+
+/// What came of a call that was begun again by itself. It may run out of retries, and says on which
+/// versions it was refused no more than if it had not.
+fn gave_up(error: &WriteError) -> End {
+    match error {
+        WriteError::Commit(annals::CommitError::Conflict(_)) => End::Retried,
+        other => End::Strange(other.to_string()),
+    }
 }
 
 fn refused(store: &Store, error: &annals::CommitError) -> End {
