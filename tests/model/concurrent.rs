@@ -196,7 +196,7 @@ impl Judge<'_> {
             return draft.world;
         }
         let (base, head) = (&self.worlds[base as usize], &self.worlds[version as usize - 1]);
-        match draft.carry_over(base, head.clone(), version) {
+        match draft.carry_over(base, head, version) {
             Ok(carried) => carried.world,
             Err(why) => panic!("v{version} must not have been committed, {why}: {note:?}"),
         }

@@ -1,4 +1,5 @@
-//! The fuzzers' targets without a fuzzer: what fuzzers kept, and random bytes.
+//! The fuzzers' targets without a fuzzer: what fuzzers kept, and random bytes, `ANNALS_ROUNDS` times
+//! as many as by default.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -34,9 +35,10 @@ fn what_fuzzers_found_stays_mended() {
 #[test]
 fn random_bytes_break_no_target() {
     let mut chance = Chance::new();
+    let times = std::env::var("ANNALS_ROUNDS").map_or(1, |of| of.parse().expect("a number"));
     for (name, target) in TARGETS {
-        let (rounds, most) = if name == "stories" { (20, 600) } else { (3_000, 80) };
-        for _ in 0..rounds {
+        let (rounds, most) = if name == "stories" { (20, 1_200) } else { (3_000, 80) };
+        for _ in 0..rounds * times {
             let count = chance.below(most);
             let mut bytes: Vec<u8> = (0..count).map(|_| chance.below(256) as u8).collect();
             if name == "names" {

@@ -11,8 +11,11 @@ use crate::model::pair::Pair;
 /// How many steps of a story are told at most: fuzzers like long ones, which are slow.
 const STEPS_MAX: usize = 24;
 
-/// A target by its name, as `cargo fuzz` knows it.
-pub const TARGETS: [(&str, fn(&[u8])); 4] = [
+/// A target: its name, as `cargo fuzz` knows it, and what it does with bytes.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All targets.
+pub const TARGETS: [Target; 4] = [
     ("names", names::run),
     ("predicates", predicates::run),
     ("schemas", schemas::run),

@@ -10,6 +10,7 @@
 //! ids, commits, tags, which versions there are, and what was held before. A refusal has to be the
 //! one that the model foresees. Random tests, threads and fuzzers tell the same stories.
 
+mod conditions;
 pub mod decode;
 pub mod draft;
 pub mod engine;
@@ -21,5 +22,6 @@ pub mod past;
 mod rows;
 pub mod step;
 mod told;
+mod transactions;
 mod undo;
 pub mod world;

@@ -203,9 +203,7 @@ fn predicate(tree: &Tree) -> Predicate {
         Tree::IsNull(column) => col(NAMES[*column]).is_null(),
         Tree::IsIn(column, values) => col(NAMES[*column]).is_in(values.iter().map(literal)),
         Tree::Not(inner) => !predicate(inner),
-        Tree::And(all) => {
-            all.iter().map(predicate).fold(Predicate::literal(true), Predicate::and)
-        }
+        Tree::And(all) => all.iter().map(predicate).fold(Predicate::literal(true), Predicate::and),
         Tree::Or(all) => all.iter().map(predicate).fold(Predicate::literal(false), Predicate::or),
     }
 }

@@ -102,7 +102,9 @@ fn fits_as_the_model_says(c: &mut Choices<'_>) {
     assert_eq!(u64::from(next_id.0), next);
     let columns = found.schema().columns().iter();
     let columns: Vec<(u64, String, DataType, bool)> = columns
-        .map(|of| (of.id().0.into(), of.name().to_owned(), of.data_type().clone(), of.is_nullable()))
+        .map(|of| {
+            (of.id().0.into(), of.name().to_owned(), of.data_type().clone(), of.is_nullable())
+        })
         .collect();
     let wanted = expected.columns.iter();
     let wanted: Vec<_> =
@@ -127,7 +129,8 @@ fn readable(written: &Arc<TableSchema>, wanted: &TableSchema) {
         return;
     }
     let columns = written.arrow().fields().iter();
-    let nullable: Vec<_> = columns.clone().map(|of| of.as_ref().clone().with_nullable(true)).collect();
+    let nullable: Vec<_> =
+        columns.clone().map(|of| of.as_ref().clone().with_nullable(true)).collect();
     let all_null = written.arrow().fields().iter().all(|of| of.is_nullable());
     let rows = if all_null { 2 } else { 0 };
     let arrays = nullable.iter().map(|of| new_null_array(of.data_type(), rows)).collect();
@@ -210,7 +213,7 @@ fn some_type(c: &mut Choices<'_>, depth: usize) -> DataType {
         25 => Dictionary(Box::new(c.of(&[Int32, Int8])), Box::new(Utf8)),
         26 => {
             let fields: Fields =
-                (0..1 + c.below(3)).map(|at| child(c, ["a", "b", "A"][at])).collect();
+                (0..1 + c.below(3)).map(|at| child(c, ["a", "b", "c"][at])).collect();
             Struct(fields)
         }
         _ => {

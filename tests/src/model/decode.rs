@@ -329,7 +329,36 @@ pub fn op(c: &mut Choices<'_>) -> Op {
     }
 }
 
+/// A change of the one table that everybody changes, so that they meet.
+fn op_of_all(c: &mut Choices<'_>) -> Op {
+    let rows = |c: &mut Choices<'_>| {
+        let columns = vec![("k", Kind::Int), ("v", Kind::Int)];
+        let count = 1 + c.below(3);
+        let row = |byte| vec![cell(Kind::Int, 0, byte), cell(Kind::Int, 1, byte)];
+        Batch { columns, rows: (0..count).map(|_| row(c.byte() % 250)).collect() }
+    };
+    match c.below(10) {
+        0..=3 => {
+            let mut save = Save::new("t", rows(c));
+            (save.mode, save.missing) = (SaveMode::Append, Missing::FillNull);
+            Op::Save(Box::new(save))
+        }
+        4..=5 => Op::Delete("t", Some(Where::Is("k", "=", Value::Int(c.small())))),
+        6 => {
+            let given = Given::Value(Value::Int(c.small()));
+            Op::Update("t", vec![("v", given)], Some(Where::Is("k", ">=", Value::Int(c.small()))))
+        }
+        7 => Op::AlterTable("t", vec![Alter::Add(c.of(&["x", "y"]), Kind::Int, true)]),
+        8 => Op::Merge("t", vec!["k"], rows(c), MergeHow::Upsert),
+        _ => Op::Update("t", vec![(c.of(&["x", "y"]), Given::Value(Value::Int(c.small())))], None),
+    }
+}
+
 fn inners(c: &mut Choices<'_>) -> Vec<Inner> {
+    inners_of(c, op)
+}
+
+fn inners_of(c: &mut Choices<'_>, op: fn(&mut Choices<'_>) -> Op) -> Vec<Inner> {
     let inner = |c: &mut Choices<'_>| match c.below(16) {
         0..=10 => Inner::Do(op(c)),
         11..=12 => Inner::Savepoint,
@@ -351,7 +380,8 @@ fn transact(c: &mut Choices<'_>) -> Transact {
         _ => End::Panic,
     };
     let has_rival = c.one_in(3);
-    let mut steps = inners(c);
+    let op = if has_rival && c.one_in(2) { op_of_all } else { op };
+    let mut steps = inners_of(c, op);
     let rival = if has_rival { Some(op(c)) } else { None };
     if steps.is_empty() {
         steps.push(Inner::Savepoint);

@@ -82,7 +82,7 @@ impl<'a> Draft<'a> {
 
     /// The same changes on another world, where others have been meanwhile. Refused if they are
     /// not the same there.
-    pub fn carry_over(&self, base: &World, head: World, at: u64) -> Result<Draft<'a>, Refusal> {
+    pub fn carry_over(&self, base: &World, head: &World, at: u64) -> Result<Draft<'a>, Refusal> {
         let mut carried = Draft::new(head.clone(), at, self.past, self.makes_databases);
         for (op, decided, said) in &self.log {
             let decided = decided.iter().cloned().collect();
@@ -119,7 +119,7 @@ impl<'a> Draft<'a> {
                 let rows = Vec::new();
                 let what = What::Managed;
                 let state = State { what, columns, rows, comment, properties, partition_by };
-                self.create(name, state, "CreateTable", Vec::new())?;
+                self.create(&name, state, "CreateTable", Vec::new())?;
             }
             Op::CreateView { name, text, or_replace, property } => {
                 self.create_view(name, text, *or_replace, *property)?;
@@ -303,12 +303,12 @@ impl<'a> Draft<'a> {
     /// Creates a table, whose rows come as chunks.
     pub fn create(
         &mut self,
-        name: (String, String),
+        name: &(String, String),
         state: State,
         label: &str,
         chunks: Vec<Vec<NewRow>>,
     ) -> Result<(), Refusal> {
-        let name = self.written_in(&name)?;
+        let name = self.written_in(name)?;
         let key = key_of(&name);
         if self.world.tables.contains_key(&key) {
             return refuse("Catalog.TableExists");
@@ -358,7 +358,7 @@ impl<'a> Draft<'a> {
             }
             _ => {
                 self.provide_database(&name.0)?;
-                self.create(name, state, "CreateView", Vec::new())
+                self.create(&name, state, "CreateView", Vec::new())
             }
         }
     }

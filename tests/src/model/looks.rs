@@ -10,11 +10,11 @@ use annals::{BisectError, Filter, RowState, Snapshot, TableChange, Verdict};
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt64Type;
 
+use super::conditions::{bind, matching};
 use super::draft::{Draft, parse};
 use super::engine::{self, moment, read_error};
 use super::fit::Refusal;
 use super::pair::{Pair, compare};
-use super::rows::{bind, matching};
 use super::step::{Moment, Step, Where};
 use super::world::{Cell, Row, State, Table, World, cells_text, key_of};
 
@@ -66,7 +66,7 @@ impl Pair {
         let Ok(name) = parse(name) else { return };
         let key = key_of(&name);
         let asked = format!("{}.{}", name.0, name.1);
-        let compared = before.row_diff(&after, &*asked).and_then(|rows| rows.compare());
+        let compared = before.row_diff(&after, &*asked).and_then(annals::RowComparison::compare);
         let Some(table) = new.tables.get(&key).or_else(|| old.tables.get(&key)) else {
             compared.expect_err("there is no such table in either");
             return;
@@ -298,8 +298,8 @@ impl Pair {
         let bound = condition.map_or(Ok(()), |condition| bind(state, condition, "Predicate"));
         let (Some(places), Ok(())) = (places.clone(), bound.clone()) else {
             let kind = read_error(&found.expect_err("it does not go with the table"));
-            let fits = (kind == "NoColumn" && places.is_none())
-                || (kind == "Predicate" && bound.is_err());
+            let fits =
+                (kind == "NoColumn" && places.is_none()) || (kind == "Predicate" && bound.is_err());
             return assert!(fits, "{kind}");
         };
         let most = if limit > 0 { limit as usize } else { usize::MAX };

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use annals::{Matching, Missing, SaveMode};
 
+use super::conditions::{bind, holds, matching};
 use super::draft::{Cells, Draft, NewRow, RowChange, parse};
 use super::fit::{self, Refusal, Rules, refuse};
 use super::step::{Batch, Given, MergeHow, Save, Where};
-use super::world::{Cell, Column, Key, Kind, Marks, Row, State, Value, What, key_of};
+use super::world::{Cell, Column, Key, Marks, Row, State, What, World, key_of};
 
 impl Draft<'_> {
     // ---- saves ------------------------------------------------------------------------------
@@ -35,14 +36,14 @@ impl Draft<'_> {
             if save.insert {
                 self.require_name(&name)?;
             }
-            self.save_new(save, rows, name, mode)?;
+            self.save_new(save, rows, &name, mode)?;
             return Ok(format!("Created, {count} rows"));
         };
         let is_view = table.state.is_view();
         match mode {
-            SaveMode::Ignore => return Ok("Skipped, 0 rows".to_owned()),
-            SaveMode::ErrorIfExists => return refuse("Catalog.TableExists"),
-            SaveMode::Append if is_view => return refuse("Catalog.IsView"),
+            SaveMode::Ignore => Ok("Skipped, 0 rows".to_owned()),
+            SaveMode::ErrorIfExists => refuse("Catalog.TableExists"),
+            SaveMode::Append if is_view => refuse("Catalog.IsView"),
             SaveMode::Append => {
                 self.append(save, rows, &key)?;
                 Ok(format!("Appended, {count} rows"))
@@ -67,10 +68,10 @@ impl Draft<'_> {
         &mut self,
         save: &Save,
         rows: &Batch,
-        name: (String, String),
+        name: &(String, String),
         mode: SaveMode,
     ) -> Result<(), Refusal> {
-        if !self.makes_databases && !self.world.databases.contains_key(&key_of(&name).0) {
+        if !self.makes_databases && !self.world.databases.contains_key(&key_of(name).0) {
             return refuse("Catalog.NoDatabase");
         }
         let columns = fit::made(rows, &[], &mut 0)?;
@@ -198,7 +199,8 @@ impl Draft<'_> {
                 let fit = fit::fit(rows, &state, Self::rules(save), &mut 0)?;
                 bind(&state, predicate, "Predicate")?;
                 let fitted = fit.apply(rows)?;
-                let inserted = fitted.iter().map(|row| cells_of(&state.columns, row)).collect();
+                let inserted: Vec<Cells> =
+                    fitted.iter().map(|row| cells_of(&state.columns, row)).collect();
                 refuse_outside(&state, predicate, &inserted)?;
                 let removed = matching(&state, Some(predicate)).map(|row| row.id).collect();
                 RowChange { removed, inserted, ..RowChange::default() }
@@ -382,12 +384,15 @@ impl Draft<'_> {
         let carried = carried(change, &there, &here);
         let state = &table.state;
         for id in carried.removed.iter().chain(carried.updated.iter().flatten().map(|(id, _)| id)) {
-            let Some(row) = state.rows.iter().find(|row| row.id == *id) else {
+            if !state.rows.iter().any(|row| row.id == *id) {
                 return refuse("the row is gone");
+            }
+            // As others left it: the change itself may have changed it since.
+            let changed = |world: &World| {
+                let table = world.by_id(table.id).filter(|_| !is_own)?;
+                table.state.rows.iter().find(|row| row.id == *id).map(|row| row.changed)
             };
-            let then = base.by_id(table.id).filter(|_| !is_own);
-            let then = then.and_then(|then| then.state.rows.iter().find(|row| row.id == *id));
-            if then.is_some_and(|then| then.changed != row.changed) {
+            if changed(base).is_some_and(|then| changed(head) != Some(then)) {
                 return refuse("the row was changed");
             }
         }
@@ -583,87 +588,10 @@ fn refuse_other_partitioning(save: &Save, state: &State) -> Result<(), Refusal> 
     }
 }
 
-fn refuse_outside(state: &State, predicate: &Where, rows: &Vec<Cells>) -> Result<(), Refusal> {
+fn refuse_outside(state: &State, predicate: &Where, rows: &[Cells]) -> Result<(), Refusal> {
     bind(state, predicate, "Predicate")?;
     match rows.iter().all(|cells| holds(state, predicate, cells) == Some(true)) {
         true => Ok(()),
         false => refuse("OutsideReplaceWhere"),
     }
-}
-
-// ---- conditions -----------------------------------------------------------------------------
-
-/// Refuses a condition that does not go with the columns.
-pub(super) fn bind(state: &State, predicate: &Where, refusal: &str) -> Result<(), Refusal> {
-    let column = |name: &str| match state.find(name) {
-        Some(at) => Ok(state.columns[at].kind),
-        None => refuse(refusal),
-    };
-    match predicate {
-        Where::Is(name, _, value) => {
-            let numbers = column(name)? != Kind::Text;
-            match numbers == matches!(value, Value::Int(_)) {
-                true => Ok(()),
-                false => refuse(refusal),
-            }
-        }
-        Where::In(name, values) => match column(name)? {
-            Kind::Text if !values.is_empty() => refuse(refusal),
-            _ => Ok(()),
-        },
-        Where::Null(name) => column(name).map(drop),
-        Where::Not(inner) => bind(state, inner, refusal),
-        Where::And(one, other) | Where::Or(one, other) => {
-            bind(state, one, refusal)?;
-            bind(state, other, refusal)
-        }
-    }
-}
-
-/// Whether a condition holds for a row: three values, as null is neither.
-pub(super) fn holds(state: &State, predicate: &Where, cells: &Cells) -> Option<bool> {
-    let value = |name: &str| {
-        let at = state.find(name).expect("it was bound");
-        cells.get(&state.columns[at].id)
-    };
-    match predicate {
-        Where::Is(name, how, literal) => {
-            let order = value(name)?.cmp(literal);
-            Some(match *how {
-                "=" => order.is_eq(),
-                "!=" => order.is_ne(),
-                "<" => order.is_lt(),
-                "<=" => order.is_le(),
-                ">" => order.is_gt(),
-                _ => order.is_ge(),
-            })
-        }
-        Where::In(_, values) if values.is_empty() => Some(false),
-        Where::In(name, values) => {
-            let value = value(name)?;
-            Some(values.iter().any(|one| *value == Value::Int(*one)))
-        }
-        Where::Null(name) => Some(value(name).is_none()),
-        Where::Not(inner) => holds(state, inner, cells).map(|holds| !holds),
-        Where::And(one, other) => match (holds(state, one, cells), holds(state, other, cells)) {
-            (Some(false), _) | (_, Some(false)) => Some(false),
-            (Some(true), Some(true)) => Some(true),
-            _ => None,
-        },
-        Where::Or(one, other) => match (holds(state, one, cells), holds(state, other, cells)) {
-            (Some(true), _) | (_, Some(true)) => Some(true),
-            (Some(false), Some(false)) => Some(false),
-            _ => None,
-        },
-    }
-}
-
-/// The rows that a condition holds for, in order; all if there is none.
-pub(super) fn matching<'a>(
-    state: &'a State,
-    predicate: Option<&'a Where>,
-) -> impl Iterator<Item = &'a Row> {
-    state.rows.iter().filter(move |row| {
-        predicate.is_none_or(|predicate| holds(state, predicate, &row.cells) == Some(true))
-    })
 }
