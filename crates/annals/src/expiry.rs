@@ -190,7 +190,10 @@ impl Gone {
         expiry.held = others.iter().filter(|o| o.held).map(|other| other.version.id()).collect();
         // What went before and is held yet keeps its chunks from returning now.
         for version in expired_and_held(shared) {
-            if expiry.versions.binary_search(&version.id()).is_err() {
+            // Others may have made, untagged and expired versions since: those are there in `after`.
+            let id = version.id();
+            let reached = id >= after.first() || after.at_version(id).is_ok();
+            if !reached && expiry.versions.binary_search(&id).is_err() {
                 others.push(Other { version, going: false, held: true });
             }
         }
