@@ -44,7 +44,7 @@ fn prepared<T, E: Error + 'static, R: FnOnce() -> Result<T, E> + Send + 'static>
 }
 
 /// Runs `work` on a thread that has no seams.
-fn elsewhere(work: impl FnOnce() + Send) {
+pub(crate) fn elsewhere(work: impl FnOnce() + Send) {
     std::thread::scope(|scope| scope.spawn(work).join().unwrap());
 }
 

@@ -10,13 +10,13 @@ use std::sync::mpsc::channel;
 use std::thread::Scope;
 
 use annals::seams::{Step, on_this_thread};
-use annals::{ReadError, Reader, SaveMode, Store, WriteError};
+use annals::{ReadError, Reader, Retention, SaveMode, Store, WriteError};
 use annals_tests::{numbers, people, rows_of};
 
 use crate::ENOUGH;
 use crate::canary::Canaries;
 use crate::fixture::{Seen, assert_usable, fixture};
-use crate::operations::all;
+use crate::operations::{all, elsewhere};
 use crate::panics::walk;
 
 const READERS: usize = 3;
@@ -264,4 +264,48 @@ fn nobody_waits_for_one_that_stands_at_its_assertion() {
     assert!(store.snapshot().database("asserted").is_ok());
     // What was prepared was not what is published: the other came in between.
     assert!(store.snapshot().database("other").is_ok());
+}
+
+/// Who asks what returns by an expiry is told of that moment, whatever expires right after it.
+#[test]
+fn an_expiry_is_accounted_for_though_more_expires_meanwhile() {
+    let expire = |store: &Store| store.expire(&Retention { versions_max: 4, ..store.retention() });
+    let expected = expire(&fixture(&Canaries::default()));
+    let beside: [fn(&Store) -> Vec<annals::Snapshot>; 2] = [
+        // What was tagged then, and is held.
+        |store| {
+            let held = store.at("early").unwrap();
+            store.untag("early").unwrap();
+            vec![held]
+        },
+        // What was not there yet.
+        |store| {
+            let overwrite = |n| {
+                let write = store.write(numbers([n])).mode(SaveMode::Overwrite);
+                write.save_as_table("s.numbers").unwrap();
+                store.snapshot()
+            };
+            (0..20).map(overwrite).collect()
+        },
+    ];
+    for beside in beside {
+        let store = fixture(&Canaries::default());
+        let held = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+        let seams = {
+            let (store, held) = (store.clone(), std::rc::Rc::clone(&held));
+            on_this_thread(move |step| {
+                if step == Step::Retired {
+                    let mut snapshots = Vec::new();
+                    elsewhere(|| snapshots = beside(&store));
+                    held.borrow_mut().extend(snapshots);
+                }
+            })
+        };
+        let told = expire(&store);
+        drop(seams);
+        assert!(!held.borrow().is_empty());
+        assert_eq!(told.versions, expected.versions);
+        assert_eq!(told.bytes_returned, expected.bytes_returned);
+        assert_eq!(told.bytes_held_by_tags, expected.bytes_held_by_tags);
+    }
 }
