@@ -9,6 +9,7 @@ mod layout;
 mod links;
 mod repository;
 mod rust;
+mod threads;
 mod words;
 
 /// Fails with every complaint at once, for they are quicker to mend together.

@@ -8,7 +8,7 @@
 //! `publish`.
 
 use std::panic::Location;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use annals_state::apply::Place;
 use annals_state::commit::{CommitInfo, Isolation};
@@ -27,13 +27,14 @@ use crate::published::{Head, Published};
 use crate::reclaim::Reclaim;
 use crate::seams::seam;
 use crate::snapshot::Snapshot;
+use crate::sync::{IS_TOOL, Mutex, MutexGuard, PoisonError};
 use crate::transaction::{Assertion, Draft};
 
 /// How many candidates an assertion is checked against before the transaction gives way.
 const CANDIDATES_MAX: u32 = 16;
 
 /// How many versions one commit expires at most, so that none pays for a backlog alone.
-pub(crate) const EXPIRED_PER_COMMIT_MAX: usize = 128;
+pub(crate) const EXPIRED_PER_COMMIT_MAX: usize = if IS_TOOL { 2 } else { 128 };
 
 /// A transaction that asks to be committed.
 pub(crate) struct Request<'a> {
@@ -398,8 +399,8 @@ pub(crate) fn application_before(
 
 /// The name of this thread, allocated once a thread.
 pub(crate) fn thread_name() -> Option<Arc<str>> {
-    thread_local! {
-        static NAME: Option<Arc<str>> = std::thread::current().name().map(Arc::from);
+    crate::sync::thread_local! {
+        static NAME: Option<Arc<str>> = crate::sync::thread::current().name().map(Arc::from);
     }
     // A thread that is on its way out has no name any more.
     NAME.try_with(Clone::clone).unwrap_or_default()

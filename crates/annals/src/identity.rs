@@ -8,11 +8,12 @@
 //! the same one by chance only, once in 2⁶⁴.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use annals_state::version::StoreId;
 use annals_state::{Version, VersionId};
+
+use crate::sync::uncoupled::{AtomicU64, OnceLock, Ordering};
 
 /// Who a store is, and whom it comes from.
 #[derive(Clone, Debug)]

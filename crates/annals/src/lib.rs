@@ -91,6 +91,9 @@ mod feed;
 mod history;
 mod hold;
 mod identity;
+#[cfg(any(annals_sync = "shuttle", annals_sync = "loom"))]
+#[doc(hidden)]
+pub mod interleaving;
 mod memory;
 pub mod merge;
 mod metrics;
@@ -117,6 +120,7 @@ mod source;
 mod speculation;
 mod steps;
 mod store;
+mod sync;
 pub mod testing;
 mod transaction;
 mod watch;

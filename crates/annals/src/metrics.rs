@@ -5,13 +5,13 @@
 //! who only reads touches them.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use annals_state::conflict::Rule;
 use annals_state::{Timestamp, VersionId};
 
 use crate::error::CommitError;
 use crate::store::Store;
+use crate::sync::uncoupled::{AtomicU64, Ordering};
 
 /// What cannot be told from the timeline.
 pub(crate) struct Counters {

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
 use std::panic::Location;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Weak};
 
 use annals_state::commit::SourceLocation;
 use annals_state::timeline::{At, Timeline};
@@ -29,6 +29,7 @@ use crate::history::UTC;
 use crate::process::PerProcess;
 use crate::snapshot::Snapshot;
 use crate::store::{Shared, Store};
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 /// How many hold `version`, beside `own` references of the store's. Of a moment: while heads are
 /// exchanged, it may be too high.
@@ -123,22 +124,28 @@ pub(crate) struct PinRegistry {
 #[derive(Debug, Default)]
 struct Registered {
     next: u64,
-    labels: BTreeMap<u64, (VersionId, PinLabel)>,
+    labels: BTreeMap<u64, (Weak<Version>, PinLabel)>,
 }
 
+/// A version that has labels, held, and these.
+type Labelled = (Arc<Version>, Vec<PinLabel>);
+
 impl PinRegistry {
-    fn register(&self, version: VersionId, label: PinLabel) -> u64 {
+    fn register(&self, version: &Arc<Version>, label: PinLabel) -> u64 {
         let mut pins = self.lock();
         let key = pins.next;
         pins.next += 1;
-        pins.labels.insert(key, (version, label));
+        pins.labels.insert(key, (Arc::downgrade(version), label));
         key
     }
 
-    fn by_version(&self) -> BTreeMap<VersionId, Vec<PinLabel>> {
-        let mut by_version: BTreeMap<VersionId, Vec<PinLabel>> = BTreeMap::new();
+    fn by_version(&self) -> BTreeMap<VersionId, Labelled> {
+        let mut by_version: BTreeMap<VersionId, Labelled> = BTreeMap::new();
         for (version, label) in self.lock().labels.values() {
-            by_version.entry(*version).or_default().push(label.clone());
+            // The holder lets go of it after its label: so this is not one that is being freed.
+            let Some(version) = version.upgrade() else { continue };
+            let entry = by_version.entry(version.id()).or_insert_with(|| (version, Vec::new()));
+            entry.1.push(label.clone());
         }
         by_version
     }
@@ -225,7 +232,7 @@ impl Store {
             thread: thread_name(),
         };
         let registry = Arc::clone(&self.shared().pinned);
-        let key = registry.register(snapshot.version(), label);
+        let key = registry.register(snapshot.value(), label);
         PinnedSnapshot { snapshot, registry, key }
     }
 
@@ -233,28 +240,35 @@ impl Store {
     /// transaction of this store.
     ///
     /// Counts are of a moment: a read or a commit that is under way may show for its time, and
-    /// while a large version is freed, so may the one after it. Takes
-    /// no lock that a committer takes. O(versions that can be reached), and for expired ones that
+    /// while a large version is freed, so may the one after it. A version that a commit expires at
+    /// this very moment may be left out if it has no label. Takes no lock that a committer takes. O(versions that can be reached), and for expired ones that
     /// are held O(what differs between these and the oldest that can be reached).
     pub fn pins(&self) -> Pins {
         let shared = self.shared();
-        let expired = expired_and_held(shared);
+        let labelled = shared.pinned.by_version();
+        // In this order: what expires in between is found twice, and not never.
         let head = shared.published.head();
-        Pins::of(&head.timeline, &expired, shared.pinned.by_version())
+        let expired = expired_and_held(shared);
+        Pins::of(&head.timeline, &expired, &labelled)
     }
 }
 
 impl Pins {
     /// Of the versions that `timeline` reaches, and of others that have expired: held each once
-    /// by the store and once by this list.
+    /// by the store and once by this list. One that is among both has expired since. One that has
+    /// labels and is among neither is on its way from the one to the other.
     fn of(
         timeline: &Timeline,
         expired: &[Arc<Version>],
-        mut labels: BTreeMap<VersionId, Vec<PinLabel>>,
+        labelled: &BTreeMap<VersionId, Labelled>,
     ) -> Self {
-        let mut pin = |version: &Arc<Version>, own, retained, bytes| {
-            let holders = holders(version, own);
+        let is_retained = |version: &Arc<Version>| timeline.at_version(version.id()).is_ok();
+        let has_expired =
+            |version: &Arc<Version>| expired.iter().any(|other| other.id() == version.id());
+        let pin = |version: &Arc<Version>, own: usize, retained, bytes| {
             let id = version.id();
+            let labels = labelled.get(&id).map(|(_, labels)| labels);
+            let holders = holders(version, own + usize::from(labels.is_some()));
             (holders > 0).then(|| Pin {
                 version: id,
                 timestamp: version.timestamp(),
@@ -262,17 +276,26 @@ impl Pins {
                 retained,
                 holders,
                 bytes,
-                labels: labels.remove(&id).unwrap_or_default(),
+                labels: labels.cloned().unwrap_or_default(),
             })
         };
-        let others: Vec<&Arc<Version>> = expired.iter().collect();
+        let on_the_way = labelled.values().map(|(version, _)| version);
+        let on_the_way = on_the_way.filter(|version| !has_expired(version));
+        let mut others: Vec<&Arc<Version>> =
+            expired.iter().chain(on_the_way).filter(|version| !is_retained(version)).collect();
+        others.sort_by_key(|version| version.id());
         let bytes = only_in_each(timeline, &others);
-        let of_expired = others.iter().zip(bytes).filter_map(|(v, bytes)| pin(v, 2, false, bytes));
+        let of_expired = others.iter().zip(bytes).filter_map(|(version, bytes)| {
+            // The reclaim list's and that of `expired`; or the committer's who is bringing it.
+            let own = 1 + usize::from(has_expired(version));
+            pin(version, own, false, bytes)
+        });
         let mut pins: Vec<Pin> = of_expired.collect();
         let newest = timeline.newest().id();
         pins.extend(timeline.versions().filter_map(|version| {
             // The timeline's, and for the newest the head's.
             let own = 1 + usize::from(version.id() == newest);
+            let own = own + 2 * usize::from(has_expired(version));
             pin(version, own, true, 0)
         }));
         pins.sort_by_key(|pin| pin.version);

@@ -4,13 +4,13 @@
 //! torn, stale or freed, the bug is in this file or in the cell that it wraps.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use annals_state::timeline::{Retention, Timeline};
 use annals_state::{Timestamp, Version, VersionId};
 
 use crate::cell::Cell;
 use crate::seams::seam;
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// What the pointer points to: the newest version and the way to the older ones.
 ///

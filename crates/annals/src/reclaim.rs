@@ -24,17 +24,18 @@ mod line;
 mod pool;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use annals_state::Version;
 use annals_state::expired::Expired;
 
 use self::line::Line;
 use crate::published::Head;
+use crate::sync::uncoupled::{AtomicU64, Ordering};
+use crate::sync::{self, Instant, thread};
 
 /// How many entries are freed at once: chunks, tables, or versions that hold little alone.
-const SLICE: usize = 1024;
+const SLICE: usize = if sync::IS_TOOL { 2 } else { 1024 };
 
 /// How many slices a committer frees at most.
 const SLICES_MAX: u64 = 16;
@@ -172,10 +173,34 @@ impl Reclaim {
             if left.is_zero() {
                 return false;
             }
-            std::thread::sleep(pause.min(left));
+            thread::sleep(pause.min(left));
             pause = (pause * 2).min(Duration::from_millis(10));
         }
     }
+}
+
+/// Waits until all is freed that stores had which are gone, and ends the thread; to be called when
+/// the last of a scenario is gone.
+///
+/// # Panics
+///
+/// If something of it is not freed although nobody holds it.
+#[cfg(any(annals_sync = "shuttle", annals_sync = "loom"))]
+pub(crate) fn end() {
+    /// Far more than a thread needs that is given its turns.
+    const ROUNDS_MAX: usize = 10_000;
+    let pool = pool::current();
+    for round in 0.. {
+        let mut lines = pool.lock();
+        if !lines.waits() {
+            break;
+        }
+        assert!(round < ROUNDS_MAX, "something is never freed: {:?}", lines.awaiting());
+        lines.look_again();
+        pool.call(lines, true);
+        thread::yield_now();
+    }
+    sync::end(|| pool.wake());
 }
 
 #[cfg(test)]

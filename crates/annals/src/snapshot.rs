@@ -1,6 +1,6 @@
 //! One pinned version: what a reader holds, and the tables in it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use annals_state::catalog::Database;
 use annals_state::name::{ToDatabaseName, ToTableName};
@@ -17,6 +17,7 @@ use crate::diff::Diff;
 use crate::error::ReadError;
 use crate::pattern::Pattern;
 use crate::scan::Scan;
+use crate::sync::{Mutex, PoisonError};
 
 /// A reader's hold on one version of the store: it reads the same for ever.
 ///

@@ -3,7 +3,6 @@
 mod changes;
 
 use std::fmt;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +24,7 @@ use crate::reader::Reader;
 use crate::reclaim::{AwaitingReclaim, Reclaim};
 use crate::snapshot::{Snapshot, Table};
 use crate::source::Source;
+use crate::sync::{any_number, thread};
 use crate::transaction::{Committed, Transaction};
 use crate::watch::Hub;
 use crate::writer::{Target, Writer};
@@ -440,13 +440,11 @@ impl Store {
 /// Lets others go first: longer with every try, and not in step with them.
 fn pause(retries: u32) {
     if retries < 3 {
-        std::thread::yield_now();
+        thread::yield_now();
         return;
     }
     let micros_max = 50_u64 << retries.min(8);
-    // A random state is seeded anew each time: randomness enough to fall out of step.
-    let random = RandomState::new().build_hasher().finish();
-    std::thread::sleep(Duration::from_micros(random % micros_max));
+    thread::sleep(Duration::from_micros(any_number() % micros_max));
 }
 
 impl fmt::Debug for Store {

@@ -17,9 +17,8 @@
 
 use std::fmt;
 use std::iter::FusedIterator;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use annals_state::timeline::{At, Timeline, TravelError};
 use annals_state::{Commit, VersionId};
@@ -29,6 +28,8 @@ use crate::process::PerProcess;
 use crate::seams::seam;
 use crate::snapshot::Snapshot;
 use crate::store::{Shared, Store};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use crate::sync::{Condvar, Instant, Mutex, MutexGuard, PoisonError};
 
 /// A commit, as a [`Watch`] shows it.
 #[derive(Clone, Debug)]
@@ -364,14 +365,14 @@ impl Hub {
 }
 
 /// A watch that is about to wait.
-struct Waiting<'a> {
+pub(crate) struct Waiting<'a> {
     hub: &'a Hub,
     /// The wake-ups that it knows of.
     known: u64,
 }
 
 impl<'a> Waiting<'a> {
-    fn begin(hub: &'a Hub) -> Self {
+    pub(crate) fn begin(hub: &'a Hub) -> Self {
         #[cfg(test)]
         tests::between_look_and_wait();
         // ORDERING: the fence orders it before the look that follows; the other side is
@@ -383,7 +384,7 @@ impl<'a> Waiting<'a> {
     }
 
     /// Waits for a wake-up that is not known yet. False if there is none until then.
-    fn sleep(self, until: Option<Instant>) -> bool {
+    pub(crate) fn sleep(self, until: Option<Instant>) -> bool {
         seam!(Waiting);
         let room = self.hub.room();
         let mut state = room.lock();

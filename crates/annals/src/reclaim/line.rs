@@ -12,9 +12,10 @@ use annals_state::{Timestamp, Version, VersionId};
 
 use super::{AwaitingReclaim, SLICE};
 use crate::published::Head;
+use crate::sync::IS_TOOL;
 
 /// How many versions are looked at under one lock.
-const LOOK: usize = 256;
+const LOOK: usize = if IS_TOOL { 2 } else { 256 };
 
 /// The versions of one store that have expired and are not freed.
 #[derive(Default)]
@@ -47,14 +48,14 @@ pub(super) struct Line {
     pub(super) unheld_bytes: u64,
 }
 
-thread_local! {
+crate::sync::thread_local! {
     /// Whether this thread is freeing something.
     static FREEING: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Whether this thread is freeing something: what is called then is called by a buffer's owner.
 pub(super) fn is_freeing() -> bool {
-    FREEING.get()
+    FREEING.with(Cell::get)
 }
 
 /// A version in pieces.
@@ -280,10 +281,10 @@ impl Work {
             Self::Slice(opened) => opened.bytes,
             Self::Head(_) | Self::Last(_) | Self::Close(_) => 0,
         };
-        let outer = FREEING.replace(true);
+        let outer = FREEING.with(|freeing| freeing.replace(true));
         let done = caught(|| self.work());
         let done = done.unwrap_or_else(|| Done { bytes_freed: bytes, ..Done::default() });
-        FREEING.set(outer);
+        FREEING.with(|freeing| freeing.set(outer));
         done
     }
 

@@ -7,15 +7,16 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
 use super::line::{Line, Work};
+use crate::sync::{self, Condvar, Instant, Mutex, MutexGuard, PoisonError, thread};
 
 /// How long the thread pauses before it looks again at what is held: at first, and at most.
-const PAUSE_MIN: Duration = Duration::from_millis(1);
+const PAUSE_MIN: Duration = if sync::IS_TOOL { PAUSE_MAX } else { Duration::from_millis(1) };
 const PAUSE_MAX: Duration = Duration::from_millis(100);
 
 /// Looking through very many held versions takes long. It pauses that much longer than it has
@@ -26,7 +27,9 @@ const IDLE_MAX: Duration = Duration::from_secs(1);
 /// Enough for maps of any size. What users' buffers do when they are freed runs on it too.
 const STACK_BYTES: usize = 512 << 10;
 
-static POOL: LazyLock<ArcSwap<Pool>> = LazyLock::new(|| ArcSwap::new(Arc::new(Pool::new())));
+sync::global! {
+    static POOL: ArcSwap<Pool> = ArcSwap::new(Arc::new(Pool::new()));
+}
 
 /// The lists and what guards them.
 pub(super) struct Pool {
@@ -105,10 +108,13 @@ impl Pool {
             Thread::Asleep => lines.thread = Thread::Awake,
             Thread::None => {
                 let pool = Arc::clone(self);
-                let thread = std::thread::Builder::new().name("annals-reclaim".to_owned());
+                let thread = thread::Builder::new().name("annals-reclaim".to_owned());
                 // Under the lock, so that it is done once. It is work for the first one only.
                 match thread.stack_size(STACK_BYTES).spawn(move || pool.work_off()) {
-                    Ok(_) => lines.thread = Thread::Awake,
+                    Ok(thread) => {
+                        lines.thread = Thread::Awake;
+                        thread::detach(thread);
+                    }
                     Err(error) => {
                         // Whoever listens to events is no business of the lock either.
                         drop(lines);
@@ -122,6 +128,14 @@ impl Pool {
         self.called.notify_one();
     }
 
+    /// Wakes the thread, if there is one, to see that it is over.
+    #[cfg(any(annals_sync = "shuttle", annals_sync = "loom"))]
+    pub(super) fn wake(&self) {
+        let lines = self.lock();
+        self.called.notify_one();
+        drop(lines);
+    }
+
     fn work_off(&self) {
         let mut pause = PAUSE_MIN;
         let mut lines = self.lock();
@@ -133,6 +147,9 @@ impl Pool {
                 lines = self.lock();
                 lines.line(line).done(done);
                 pause = PAUSE_MIN;
+            }
+            if sync::is_over() {
+                return;
             }
             let idle = pause >= PAUSE_MAX && !lines.waits();
             lines = if idle {
@@ -186,8 +203,13 @@ impl Lines {
         self.lines.iter().all(|(of, line)| (*of != id && !line.is_closed()) || line.is_settled())
     }
 
-    fn waits(&self) -> bool {
+    pub(super) fn waits(&self) -> bool {
         self.lines.values().any(Line::waits)
+    }
+
+    #[cfg(any(annals_sync = "shuttle", annals_sync = "loom"))]
+    pub(super) fn awaiting(&self) -> Vec<super::AwaitingReclaim> {
+        self.lines.values().map(Line::awaiting).collect()
     }
 
     fn ids(&self) -> Vec<u64> {

@@ -1,10 +1,11 @@
 //! A clock that goes when it is told to.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use annals_state::Timestamp;
+
+use crate::sync::atomic::{AtomicI64, Ordering};
 
 /// The time of a store, set by hand. A clone shows the same time.
 ///

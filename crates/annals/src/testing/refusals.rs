@@ -1,13 +1,14 @@
 //! Commits that are refused on purpose, so that what a program does then can be tested.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use annals_state::VersionId;
 use annals_state::conflict::{Conflict, Rule, Subject};
 use annals_state::write_set::WriteSet;
 
 use crate::error::CommitError;
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What a commit is refused for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
