@@ -314,16 +314,11 @@ impl Catalog {
             Arc::make_mut(&mut state.details).patch(patch);
             next.stamps.property = place.at;
         }
-        if cfg!(annals_broken = "lost_append") && place.moved.contains_key(&current.id) {
-            return Ok(self.put(
-                next,
-                OperationKind::Append,
-                Metrics::default(),
-                Vec::new(),
-                place,
-            ));
-        }
-        let metrics = add_rows(&mut state, &mut next.marks, current.id, rows, place);
+        let is_lost = cfg!(annals_broken = "lost_append") && place.moved.contains_key(&current.id);
+        let metrics = match is_lost {
+            true => Metrics::default(),
+            false => add_rows(&mut state, &mut next.marks, current.id, rows, place),
+        };
         next.stamps.append = place.at;
         next.state = Arc::new(state);
         Ok(self.put(next, OperationKind::Append, metrics, Vec::new(), place))
