@@ -217,9 +217,32 @@ fn only_lines_of_code_make_a_file_long() {
     assert!(complaint.contains("a.rs: 701 lines of code"), "{complaint}");
 }
 
+/// The package of the fuzzers, which the workspace does not know: it needs another compiler.
+fn fuzzers(manifest: &File) -> Package {
+    let (directory, _) = split(&manifest.path);
+    let programs = sections(&manifest.text).into_iter();
+    let programs = programs.filter(|section| section.header == "[[bin]]");
+    let path = |section: Section| {
+        let path = section.get("path").unwrap_or_default().trim_matches('"').to_owned();
+        join(&directory, &path)
+    };
+    let roots = programs.map(path).collect();
+    Package { name: "fuzzers".to_owned(), directory, dependencies: Vec::new(), roots }
+}
+
 #[test]
 fn every_rust_file_is_compiled() {
-    assert_tidy(&orphans(&repository::files(), &repository::packages()));
+    let mut packages = repository::packages();
+    packages.push(fuzzers(&repository::read("tests/fuzz/Cargo.toml")));
+    assert_tidy(&orphans(&repository::files(), &packages));
+}
+
+#[test]
+fn programs_of_fuzzers_are_told_from_stray_files() {
+    let text = "[[bin]]\nname = \"a\"\npath = \"targets/a.rs\"\n";
+    let package = fuzzers(&File::new("tests/fuzz/Cargo.toml", text));
+    let files = ["a", "b"].map(|n| File::new(&format!("tests/fuzz/targets/{n}.rs"), ""));
+    assert_complains(&orphans(&files, &[package]), &["tests/fuzz/targets/b.rs is never compiled"]);
 }
 
 #[test]

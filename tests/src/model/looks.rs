@@ -66,7 +66,8 @@ impl Pair {
         let Ok(name) = parse(name) else { return };
         let key = key_of(&name);
         let asked = format!("{}.{}", name.0, name.1);
-        let compared = before.row_diff(&after, &*asked).and_then(annals::RowComparison::compare);
+        let compared =
+            before.row_diff(&after, &*asked).and_then(|rows| rows.by_identity().compare());
         let Some(table) = new.tables.get(&key).or_else(|| old.tables.get(&key)) else {
             compared.expect_err("there is no such table in either");
             return;
