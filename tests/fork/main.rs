@@ -100,7 +100,7 @@ fn use_store(store: &Store) -> u8 {
         both(store) == Some(then),
         store.at(before).is_ok() && store.at(before.0 + 1).is_err(),
         store.history().iter().next().is_some_and(|commit| commit.version == before),
-        store.memory().historical_bytes() > 0 && !store.versions().is_empty(),
+        store.memory().bytes > 0 && !store.versions().is_empty(),
         // Writing: this process's copy is its own.
         write_both(store, -1).is_ok(),
         both(store) == Some(-1) && store.version().0 == before.0 + 1,
