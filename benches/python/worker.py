@@ -432,12 +432,14 @@ class Asked:
     def failed_overwrite(self):
         self.system.save("survivor", self.system.prepare(1, 3))
         failed = False
-        failing = self.system.failing()
         try:
+            failing = self.system.failing()
             if failing is None:
                 self.system.save_failing("survivor")
             else:
                 self.system.save("survivor", failing)
+        except Refused:
+            raise
         except Exception as failure:
             print(f"as was asked: {failure}"[:300].replace("\n", " "), file=sys.stderr)
             failed = True
