@@ -314,10 +314,10 @@ def more(contest, smoke):
     ns = lambda answer: answer["ns"]
     contest.enter("old_version", title, "Nanoseconds", "Read", taken, ns)
 
-    count = 5 if smoke else 1_000
+    count = 5 if smoke else 100
     taken = contest.rounds_of(lambda _: {"do": "appends", "count": count}, 1)
-    contest.enter("append", "Append one row, 1,000 times over", "Nanoseconds", "Other", taken, ns)
-    title = "Scan the table of 1,000 appends of one row"
+    contest.enter("append", "Append one row, 100 times over", "Nanoseconds", "Other", taken, ns)
+    title = "Scan the table of 100 appends of one row"
     scan = lambda answer: answer["scan_ns"]
     contest.enter("append_scan", title, "Nanoseconds", "Read", taken, scan)
 
@@ -331,11 +331,11 @@ def more(contest, smoke):
     title = "Scan 10,000,000 rows, one column summed, one compared"
     contest.enter("scan", title, "Nanoseconds", "Read", taken, ns)
 
-    count = 100 if smoke else 10_000
+    count = 100 if smoke else 1_000
     taken = contest.rounds_of(lambda _: {"do": "tables", "count": count, "finds": 1_000}, 1)
-    title = "Create 10,000 tables of one row: each"
+    title = "Create 1,000 tables of one row: each"
     contest.enter("tables_create", title, "Nanoseconds", "Other", taken, ns)
-    title = "Find one of 10,000 tables and read its row"
+    title = "Find one of 1,000 tables and read its row"
     find = lambda answer: answer["find_ns"]
     contest.enter("tables_find", title, "Nanoseconds", "Read", taken, find)
 

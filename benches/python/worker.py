@@ -194,7 +194,8 @@ class Duck(System):
 
     def appends(self, count):
         fresh = Duck()
-        fresh.save("log", fresh.prepare(0, 0))
+        columns = '"write" BIGINT, "row" BIGINT, "value" BIGINT'
+        fresh.connection.execute(f"CREATE TABLE log ({columns})")
         rows = [fresh.prepare(row, 1) for row in range(count)]
         began = time.monotonic_ns()
         for row in rows:
