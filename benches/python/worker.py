@@ -194,7 +194,8 @@ class Duck(System):
 
     def appends(self, count):
         fresh = Duck()
-        fresh.save("log", fresh.prepare(0, 0))
+        columns = '"write" BIGINT, "row" BIGINT, "value" BIGINT'
+        fresh.connection.execute(f"CREATE TABLE log ({columns})")
         rows = [fresh.prepare(row, 1) for row in range(count)]
         began = time.monotonic_ns()
         for row in rows:
@@ -432,12 +433,14 @@ class Asked:
     def failed_overwrite(self):
         self.system.save("survivor", self.system.prepare(1, 3))
         failed = False
-        failing = self.system.failing()
         try:
+            failing = self.system.failing()
             if failing is None:
                 self.system.save_failing("survivor")
             else:
                 self.system.save("survivor", failing)
+        except Refused:
+            raise
         except Exception as failure:
             print(f"as was asked: {failure}"[:300].replace("\n", " "), file=sys.stderr)
             failed = True
