@@ -231,14 +231,16 @@ fn texts_with_control_characters_are_refused_however_they_are_given() {
     ));
 }
 
+/// A reader that looked at all before it for each part would take hours over these.
 #[test]
-fn a_name_of_very_many_parts_or_backticks_is_refused_quickly() {
+fn a_name_of_very_many_parts_or_backticks_is_refused() {
     let store = store();
-    for text in
-        ["a.".repeat(100_000), "`".repeat(100_001), "`a`.".repeat(50_000), "`".repeat(100_000)]
-    {
-        let started = std::time::Instant::now();
+    for text in [
+        "a.".repeat(1 << 20),
+        "`".repeat((1 << 20) + 1),
+        "`a`.".repeat(1 << 19),
+        "`".repeat(1 << 20),
+    ] {
         unreadable(store.table(&text));
-        assert!(started.elapsed().as_secs() < 2);
     }
 }

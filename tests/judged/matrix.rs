@@ -96,4 +96,6 @@ pub(crate) enum Looked {
     All(Id),
     /// That there is no table of this name.
     Absence(&'static str),
+    /// Whether there is a table of this name, and which: a change that was not made has told it.
+    Told(&'static str),
 }

@@ -38,6 +38,8 @@ pub(crate) fn replay(model: &Model, steps: &[Step], kept: u64, newest: u64) -> D
             draft.footprint.blind = false;
             draft.footprint.reads.extend(read);
         }
+        // This keeps it blind: nothing of the rows was seen.
+        draft.footprint.reads.extend(told(step).into_iter().map(Looked::Told));
         match step {
             Step::Savepoint => {
                 points.insert(at, own.clone());
@@ -78,6 +80,23 @@ fn reads(model: &Model, step: &Step) -> Option<Vec<Looked>> {
             None => Looked::Absence(name),
         }]),
         _ => None,
+    }
+}
+
+/// The names of which a change that was not made has told something.
+fn told(step: &Step) -> Vec<&'static str> {
+    match *step {
+        Step::Add(name, _, told)
+        | Step::Overwrite(name, _, told)
+        | Step::Drop(name, told)
+        | Step::Create(name, _, told)
+        | Step::Restore(name, _, told)
+            if told != Told::Done =>
+        {
+            vec![name]
+        }
+        Step::Rename(from, to, told) if told != Told::Done => vec![from, to],
+        _ => Vec::new(),
     }
 }
 

@@ -111,6 +111,16 @@ impl Past<'_> {
                 Looked::Absence(name) => {
                     reasons.extend(self.model.has(name, self.until).then(|| self.at_last()));
                 }
+                // What was told may hold again by now. `tests/isolation` asks for it exactly.
+                Looked::Told(name) => {
+                    let there = self.model.has(name, self.base);
+                    let other = self.versions().any(|(version, theirs)| {
+                        let moved = |deed: &Deed| matches!(deed, Deed::Drop | Deed::Rename);
+                        self.model.has(name, version) != there
+                            || theirs.deeds.iter().any(|(_, deed)| moved(deed))
+                    });
+                    reasons.extend((self.may && other).then(|| self.at_last()));
+                }
                 Looked::Key(key) => {
                     let may = self.may && self.model.may_have_changed(self.base, *key);
                     reasons.extend(may.then(|| self.at_last()));
