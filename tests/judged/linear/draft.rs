@@ -39,7 +39,11 @@ pub(crate) fn replay(model: &Model, steps: &[Step], kept: u64, newest: u64) -> D
             draft.footprint.reads.extend(read);
         }
         // This keeps it blind: nothing of the rows was seen.
-        draft.footprint.reads.extend(told(step).into_iter().map(Looked::Told));
+        draft.footprint.reads.extend(
+            told(step)
+                .into_iter()
+                .map(|name| Looked::Told(name, model.tables.get(name).map(id_of))),
+        );
         match step {
             Step::Savepoint => {
                 points.insert(at, own.clone());

@@ -112,12 +112,13 @@ impl Past<'_> {
                     reasons.extend(self.model.has(name, self.until).then(|| self.at_last()));
                 }
                 // What was told may hold again by now. `tests/isolation` asks for it exactly.
-                Looked::Told(name) => {
+                Looked::Told(name, id) => {
                     let there = self.model.has(name, self.base);
                     let other = self.versions().any(|(version, theirs)| {
                         let moved = |deed: &Deed| matches!(deed, Deed::Drop | Deed::Rename);
+                        let touched = |of: &Id, deed: &Deed| moved(deed) || Some(of) == id.as_ref();
                         self.model.has(name, version) != there
-                            || theirs.deeds.iter().any(|(_, deed)| moved(deed))
+                            || theirs.deeds.iter().any(|(of, deed)| touched(of, deed))
                     });
                     reasons.extend((self.may && other).then(|| self.at_last()));
                 }
