@@ -407,6 +407,19 @@ fn a_name_that_was_only_written_otherwise_is_written_as_before() {
     assert_eq!(store.table("t").unwrap().row_count(), 5);
 }
 
+#[test]
+fn a_table_does_not_go_back_to_a_database_that_is_gone() {
+    let store = store_of_people();
+    store.create_database("s").unwrap();
+    store.write(numbers([1])).save_as_table("s.v").unwrap();
+    let renamed = store.rename_table("s.v", "v").unwrap().version();
+    let gone = store.drop_database("s").unwrap().version().0;
+    assert_eq!(obstacles(&store, renamed), [(Reason::NoDatabase, gone)]);
+    store.create_database("s").unwrap();
+    store.revert(renamed).unwrap();
+    assert_eq!(store.table("s.v").unwrap().row_count(), 1);
+}
+
 /// What is left when the step from `old` to `new` is undone on `now`; none if something is in the
 /// way.
 fn undone(old: &Rows, new: &Rows, now: &Rows) -> Option<Rows> {

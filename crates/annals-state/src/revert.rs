@@ -439,6 +439,14 @@ impl<'a> Plan<'a> {
                 _ => break,
             }
         }
+        for change in &ordered {
+            if let Change::Rename { from, to } = change
+                && !self.will_have_database(to)
+            {
+                let gone = self.head.databases_changed;
+                self.obstacle(Subject::Table(from.clone()), Reason::NoDatabase, gone);
+            }
+        }
         for (from, to) in left {
             let taken = self.head.table(&to).map_or(self.after.id(), |table| table.since());
             self.obstacle(Subject::Table(from), Reason::NameTaken { name: to }, taken);
@@ -451,15 +459,19 @@ impl<'a> Plan<'a> {
         names.flatten().find(|name| self.head.table(name).is_none())
     }
 
+    /// Whether the database of `name` is there, or is to come back.
+    fn will_have_database(&self, name: &TableName) -> bool {
+        let database = name.database();
+        let comes = |change: &Change| matches!(change, Change::CreateDatabase { name, .. } if *name == database);
+        self.head.database(&database).is_some() || self.steps.databases.iter().any(comes)
+    }
+
     fn check_returns(&mut self, free: &[TableName]) {
         let mut obstacles = Vec::new();
         for change in &self.steps.returns {
             let Change::RestoreTable { name, .. } = change else { continue };
             let subject = || Subject::Table(name.clone());
-            let comes = |change: &Change| matches!(change, Change::CreateDatabase { name: of, .. } if *of == name.database());
-            if self.head.database(&name.database()).is_none()
-                && !self.steps.databases.iter().any(comes)
-            {
+            if !self.will_have_database(name) {
                 obstacles.push((subject(), Reason::NoDatabase, self.head.databases_changed));
             }
             if let Some(other) = self.head.table(name)
