@@ -141,6 +141,21 @@ fn what_happened_is_known_even_if_the_versions_in_between_have_expired() {
         assert!(conflict.winning_commit.is_none());
         assert!(!conflict.to_string().contains("committed at"), "{conflict}");
     }
+    // A table that lives on under another name is found there, whatever has that name now.
+    let renamed: [Theirs; 2] = [
+        |store| drop(store.rename_table("d.t", "d.later").unwrap()),
+        |store| {
+            store.rename_table("d.t", "d.later").unwrap();
+            store.write(rows([4])).save_as_table("d.t").unwrap();
+        },
+    ];
+    for theirs in renamed {
+        let error = expired(theirs);
+        let conflict = error.conflict().unwrap();
+        assert!(conflict.is_retryable(), "{conflict}");
+        assert!(conflict.to_string().contains("d.later"), "{conflict}");
+        assert_eq!(Some(conflict.winner), conflict.base.next(), "{conflict}");
+    }
     // Conflicts over a table that is still there need no history at all.
     let error = expired(|store| overwrite(store, "d.t", crate::rows_with("x", [1])));
     assert!(error.conflict().unwrap().is_retryable());

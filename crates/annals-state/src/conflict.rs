@@ -484,7 +484,12 @@ fn gone(
             };
             Refusal::new(rule, departure.at)
         }
-        None => Refusal::new(Rule::Dropped, other.map_or(ask.head, TableVersion::since)),
+        // Why it left its name is forgotten with the versions that had it under that name; where it
+        // is now can still be found out.
+        None => match head.table_by_id(base.id(), []) {
+            Some(now) => Refusal::new(Rule::Renamed { to: now.name().clone() }, arrival(now)),
+            None => Refusal::new(Rule::Dropped, other.map_or(ask.head, TableVersion::since)),
+        },
     }
 }
 
