@@ -297,7 +297,7 @@ pub fn check(ask: Check<'_>, head: &Catalog) -> Result<(), Box<Conflict>> {
 pub fn winner_of(error: &CatalogError, head: &Catalog) -> Option<VersionId> {
     match error {
         CatalogError::NoDatabase { .. } => Some(head.databases_changed),
-        CatalogError::DatabaseExists { database } => Some(head.database(database)?.created),
+        CatalogError::DatabaseExists { database } => Some(head.database(database)?.arrived),
         CatalogError::DatabaseNotEmpty { database, .. } => {
             Some(head.database(database)?.tables_changed)
         }
