@@ -4,6 +4,7 @@
 
 mod concurrent;
 mod corpora;
+mod found;
 mod sequential;
 
 use std::sync::OnceLock;

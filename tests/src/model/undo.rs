@@ -57,11 +57,8 @@ impl Draft<'_> {
                 (None, Some(made), Some(now)) => {
                     // Carried over, it is a drop of what has been read: that goes with other
                     // properties and further columns.
-                    let rows = |state: &State| {
-                        state.rows.iter().map(|row| (row.id, row.changed)).collect::<Vec<_>>()
-                    };
                     let same = match self.given.is_some() {
-                        true => rows(&made.state) == rows(&now.state),
+                        true => rows_with(&made.state) == rows_with(&now.state),
                         false => same_content(&made.state, &now.state),
                     };
                     if !same || made.name != now.name {
@@ -119,11 +116,15 @@ impl Draft<'_> {
         self.databases_that_go(&old, &new)
     }
 
+    fn note_database(&mut self, name: &str) {
+        self.records.push((String::new(), name.to_owned(), [0; 3]));
+    }
+
     fn databases_that_return(&mut self, old: &World, new: &World) {
         for (folded, database) in &old.databases {
             if !new.databases.contains_key(folded) && !self.world.databases.contains_key(folded) {
                 self.world.databases.insert(folded.clone(), database.clone());
-                self.note("", &(database.name.clone(), String::new()), [0; 3]);
+                self.note_database(&database.name);
             }
         }
     }
@@ -137,7 +138,7 @@ impl Draft<'_> {
                         return refuse("Revert");
                     }
                     self.world.databases.remove(folded);
-                    self.note("", &(made.name.clone(), String::new()), [0; 3]);
+                    self.note_database(&made.name);
                 }
                 (Some(then), now) if then != made => {
                     let Some(now) = now else { return refuse("Revert") };
@@ -146,7 +147,7 @@ impl Draft<'_> {
                     let database = Database { name: now.name.clone(), comment, properties };
                     if database != now {
                         self.world.databases.insert(fold(&now.name), database);
-                        self.note("", &(made.name.clone(), String::new()), [0; 3]);
+                        self.note_database(&made.name);
                     }
                 }
                 _ => {}
@@ -156,13 +157,15 @@ impl Draft<'_> {
     }
 }
 
-/// Whether two states show the same; where rows lie does not matter.
+/// The rows of a state with the versions behind them; where they lie does not matter.
+fn rows_with(state: &State) -> BTreeMap<u64, u64> {
+    state.rows.iter().map(|row| (row.id, row.changed)).collect()
+}
+
+/// Whether two states show the same.
 fn same_content(one: &State, other: &State) -> bool {
-    let rows = |state: &State| -> BTreeMap<u64, u64> {
-        state.rows.iter().map(|row| (row.id, row.changed)).collect()
-    };
     let bare = |state: &State| State { rows: Vec::new(), ..state.clone() };
-    rows(one) == rows(other) && bare(one) == bare(other)
+    rows_with(one) == rows_with(other) && bare(one) == bare(other)
 }
 
 /// The state that is left when the step between two is undone on a third: that third itself if
