@@ -24,9 +24,11 @@ fn transact(back: u64, ops: Vec<Op>) -> Transact {
 }
 
 fn tell(ops: Vec<Op>, last: Transact) {
-    let mut story: Vec<Step> = ops.into_iter().map(Step::Do).collect();
-    story.push(Step::Transact(last));
-    Pair::new(false).tell(&story);
+    tell_all(ops.into_iter().map(Step::Do).chain([Step::Transact(last)]));
+}
+
+fn tell_all(story: impl IntoIterator<Item = Step>) {
+    Pair::new(false).tell(&story.into_iter().collect::<Vec<_>>());
 }
 
 #[test]
@@ -47,4 +49,13 @@ fn a_table_that_was_sorted_since_is_the_one_that_was_created() {
     let before = vec![append("t", &[3, 0]), Op::Compact("t", vec!["k"]), append("u", &[0])];
     let reverted = transact(0, vec![Op::Revert(2)]);
     tell(before, Transact { rival: Some(append("u", &[1])), ..reverted });
+}
+
+#[test]
+fn the_history_of_a_row_ends_where_versions_have_expired_though_a_tag_keeps_an_older_one() {
+    let mut story = vec![Step::Do(append("t", &[0])), Step::Tag("one", Moment::Back(0))];
+    story.push(Step::Do(Op::Truncate("t")));
+    story.extend((0..4).map(|key| Step::Do(append("t", &[key]))));
+    story.extend([Step::Expire(4), Step::Blame("t", 0)]);
+    tell_all(story);
 }
