@@ -2,7 +2,7 @@
 
 use annals::{Isolation, SaveMode};
 use annals_tests::model::pair::Pair;
-use annals_tests::model::step::{Batch, End, Inner, Moment, Op, Save, Step, Transact};
+use annals_tests::model::step::{Alter, Batch, End, Inner, Moment, Op, Save, Step, Transact};
 use annals_tests::model::world::{Kind, Value};
 
 fn append(name: &'static str, keys: &[i64]) -> Op {
@@ -49,6 +49,15 @@ fn a_table_that_was_sorted_since_is_the_one_that_was_created() {
     let before = vec![append("t", &[3, 0]), Op::Compact("t", vec!["k"]), append("u", &[0])];
     let reverted = transact(0, vec![Op::Revert(2)]);
     tell(before, Transact { rival: Some(append("u", &[1])), ..reverted });
+}
+
+#[test]
+fn an_overwrite_has_the_columns_of_its_rows_whatever_its_transaction_did_to_them_before() {
+    let before = vec![append("t", &[0]), append("t", &[1])];
+    let add = Op::AlterTable("t", vec![Alter::Add("x", Kind::Int, true)]);
+    let Op::Save(mut save) = append("t", &[2]) else { unreachable!("an append is a save") };
+    save.mode = SaveMode::Overwrite;
+    tell(before, transact(1, vec![add, Op::Save(save)]));
 }
 
 #[test]

@@ -238,7 +238,11 @@ pub fn content_of(snapshot: &Snapshot) -> String {
             text += &format!(" by [{partitions}] of {} rows\n", table.row_count());
             for field in table.schema().fields() {
                 let null = if field.is_nullable() { "" } else { " not null" };
-                text += &format!("    {} {}{null}\n", field.name(), field.data_type());
+                let mut said: Vec<_> = field.metadata().iter().collect();
+                said.sort_unstable();
+                let said: String =
+                    said.iter().map(|(key, value)| format!(" {key}={value}")).collect();
+                text += &format!("    {} {}{null}{said}\n", field.name(), field.data_type());
             }
             if !matches!(table.kind(), TableKind::View { .. }) {
                 text.extend(rows_of(&table).iter().map(|row| format!("    | {row}\n")));

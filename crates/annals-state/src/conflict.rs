@@ -34,7 +34,9 @@
 //! by their ids, see [`relocation`](crate::relocation); rows that a revert brings back are not.
 //!
 //! The revert of a schema change is also X with a compaction, which would lose the values of a
-//! column that comes back, and with a comment on a column. Creating what somebody created meanwhile
+//! column that comes back, and with a comment on a column; so is, with the latter, an overwrite that
+//! merges columns.
+//! Creating what somebody created meanwhile
 //! is X: begun again, the mode of the save decides. A restore of the whole store is X with every
 //! commit.
 //!

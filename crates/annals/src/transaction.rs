@@ -11,7 +11,7 @@ use annals_state::commit::{CommitInfo, Isolation, Operation, OperationKind};
 use annals_state::conflict::Subject;
 use annals_state::name::{ToDatabaseName, ToTableName};
 use annals_state::run::Run;
-use annals_state::write_set::{Change, NewRows, PropertyPatch, Staged, WriteSet};
+use annals_state::write_set::{Change, NewRows, NewSchema, PropertyPatch, Staged, WriteSet};
 use annals_state::{Catalog, Commit, DatabaseName, TableName, Timestamp, Version, VersionId};
 
 use crate::committer::{Outcome, Request};
@@ -353,7 +353,7 @@ impl Transaction {
         let change = Change::Replace {
             name: name.clone(),
             kind: state.kind().clone(),
-            schema: Arc::clone(state.schema()),
+            schema: NewSchema::Kept,
             partition_by: Arc::clone(&state.details().partition_by),
             patch: PropertyPatch::default(),
             rows: NewRows::none(Arc::clone(state.schema())),

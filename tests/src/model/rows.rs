@@ -149,10 +149,7 @@ impl Draft<'_> {
             state.columns = fit.columns.clone();
             Ok(fit)
         } else {
-            let made = fit::made(rows, &state.columns, &mut next)?;
-            if !self.leaves_columns(rows, key) {
-                state.columns = made;
-            }
+            state.columns = fit::made(rows, &state.columns, &mut next)?;
             Err(rows.rows.clone())
         };
         state.partition_by = match &save.partition_by {
@@ -370,16 +367,6 @@ impl Draft<'_> {
         self.put(key, state);
         self.note_table(label, key, counts);
         Ok(())
-    }
-
-    /// Whether an overwrite was decided elsewhere, and left the columns as they were there: it then
-    /// leaves them as they are here, with what others have said of them.
-    fn leaves_columns(&self, rows: &Batch, key: &Key) -> bool {
-        let Some((_, base, _)) = &self.given else { return false };
-        let Some(then) = base.by_id(self.world.tables[key].id) else { return false };
-        let mut next = base.marks.get(&then.id).cloned().unwrap_or_default().next_column;
-        let made = fit::made(rows, &then.state.columns, &mut next);
-        made.is_ok_and(|made| made == then.state.columns)
     }
 
     /// What was decided elsewhere about rows of a table, in the numbers that it has here.
