@@ -52,6 +52,14 @@ fn a_table_that_was_sorted_since_is_the_one_that_was_created() {
 }
 
 #[test]
+fn a_revert_brings_back_no_database_that_was_there_when_it_was_decided() {
+    let before = vec![append("u", &[0]), create_database("s"), append("u", &[1])];
+    let undone = vec![Op::Restore(Moment::Back(2)), create_database("s"), Op::Revert(0)];
+    let mine = vec![Op::Revert(2), append("u", &[2])];
+    tell([before, undone].concat(), transact(1, mine));
+}
+
+#[test]
 fn an_overwrite_has_the_columns_of_its_rows_whatever_its_transaction_did_to_them_before() {
     let before = vec![append("t", &[0]), append("t", &[1])];
     let add = Op::AlterTable("t", vec![Alter::Add("x", Kind::Int, true)]);

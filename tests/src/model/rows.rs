@@ -434,6 +434,7 @@ fn carried(change: RowChange, there: &Marks, here: &Marks) -> RowChange {
             let batch = |ids: Vec<u64>| ids.into_iter().map(row).collect();
             (chunks.into_iter().map(chunk).collect(), batches.into_iter().map(batch).collect())
         }),
+        reverted: change.reverted,
     }
 }
 
