@@ -96,13 +96,11 @@ impl Draft<'_> {
                     self.world.tables.remove(&key_of(&now.name));
                     self.records.push(("".to_owned(), "".to_owned(), [0; 3]));
                 }
-                (Some(then), None, now) => {
-                    if decided.on(format!("+{id}"), now.is_none()) {
-                        if now.is_some() {
-                            return refuse("Revert");
-                        }
-                        returning.push(then.clone());
+                (Some(then), None, now) if decided.on(format!("+{id}"), now.is_none()) => {
+                    if now.is_some() {
+                        return refuse("Revert");
                     }
+                    returning.push(then.clone());
                 }
                 (Some(then), Some(made), now) => {
                     if then.name == made.name && Arc::ptr_eq(&then.state, &made.state) {
