@@ -1,12 +1,12 @@
 //! Columns that both add: whose are whose, and which values are in which.
 
 use annals::error::Rule;
-use annals::{ColumnChange, SaveMode, Source, Store, Transaction, WriteError};
+use annals::{ColumnChange, SaveMode, SchemaChange, Source, Store, Transaction, WriteError};
 use annals_tests::{columns_of, rows_of};
 use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Field};
 
-use crate::{append, delete, low, race, rows, rows_with, store};
+use crate::{Mine, append, delete, low, race, rows, rows_with, store};
 
 fn text(name: &str) -> Field {
     Field::new(name, DataType::Utf8, true)
@@ -186,4 +186,38 @@ fn a_partial_overwrite_reaches_its_chunk_though_others_came_before_it() {
     let table = raced.store.table("d.t").unwrap();
     assert_eq!(annals_tests::numbers_of(&table), [1, 3, 101, 102, 5000, 6000, 42]);
     raced.stands(mine, theirs);
+}
+
+fn say_of_a_column(store: &Store) {
+    let (name, comment) = ("n".to_owned(), Some("theirs".to_owned()));
+    store.alter_table("d.t", [SchemaChange::SetColumnComment { name, comment }]).unwrap();
+}
+
+#[test]
+fn what_is_said_of_a_column_stays_or_goes_as_if_it_had_been_said_before() {
+    let overwrites: [Mine; 5] = [
+        // The columns are those of the rows, which say nothing.
+        |tx| tx.write(rows([7])).mode(SaveMode::Overwrite).save_as_table("d.t").map(drop),
+        // The columns stay, whatever they are by then.
+        |tx| tx.write(rows([7])).mode(SaveMode::Overwrite).insert_into("d.t").map(drop),
+        |tx| tx.truncate("d.t"),
+        |tx| {
+            tx.add_columns("d.t", [text("mine")])?;
+            tx.truncate("d.t")
+        },
+        |tx| {
+            tx.add_columns("d.t", [text("mine")])?;
+            tx.write(rows([7])).mode(SaveMode::Overwrite).save_as_table("d.t").map(drop)
+        },
+    ];
+    for mine in overwrites {
+        race(mine, say_of_a_column).stands(mine, say_of_a_column);
+    }
+    // Columns that were merged are set as a whole, and would leave out what was said.
+    let merging: Mine = |tx| {
+        let writer = tx.write(rows_with("mine", [7])).mode(SaveMode::Overwrite);
+        writer.merge_schema(true).save_as_table("d.t").map(drop)
+    };
+    let conflict = race(merging, say_of_a_column).refused();
+    assert!(matches!(conflict.rule, Rule::Changed { theirs: "a comment on a column", .. }));
 }

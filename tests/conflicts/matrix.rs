@@ -27,33 +27,34 @@ const MATRIX: &str = "
                                 | | | | | | | | | | | | | restore
                                 | | | | | | | | | | | | | | property
                                 | | | | | | | | | | | | | | | comment
-                                | | | | | | | | | | | | | | | | rename and back
-                                | | | | | | | | | | | | | | | | | rename
-                                | | | | | | | | | | | | | | | | | | drop
-                                | | | | | | | | | | | | | | | | | | | recreate
-                                | | | | | | | | | | | | | | | | | | | | other table
-blind append                    C C C C C C C X C C X X X X C C X X F F C
-append after a read             C C C C C X X X C C X X X X C C X X F F C
-blind overwrite                 C C C C C C C X X X X X X X C C X X F F C
-overwrite after a read          X X X X X X X X X X X X X X C C X X F F C
-blind truncate                  C C C C C C C X X X X X X X C C X X F F C
-blind overwrite, other schema   X X X X X X X X X X X X X X C C X X F F C
-overwrite where                 C X C X C X X X C C X X X X C C X X F F C
-overwrite where, after a read   C X C X C X X X C C X X X X C C X X F F C
-add column                      C C C C C X X X C C X X X X C C X X F F C
-merging append                  C C C C C X X X C C X X X X C C X X F F C
-rename column                   X X X X X X X X X X X X X X C C X X F F C
-drop column                     X X X X X X X X X X X X X X C C X X F F C
-widen column                    X X X X X X X X X X X X X X C C X X F F C
-rename                          X X X X X X X X X X X X X X C C X X F F C
-restore                         X X X X X X X X X X X X X X C C X X F F C
-set property                    C C C C C C C C C C C C C C C C C X F F C
-set the same property           C C C C C C C C C C C C C C X C C X F F C
-set comment                     C C C C C C C C C C C C C C C X C X F F C
-blind drop                      C C C C C C C X C C X X X X C C X X F F C
-drop after a read               X X X X X X X X C X X X X X C C X X F F C
-write elsewhere after a read    C C C C C C C C C C C C C C C C C C C C C
-restore the store               X X X X X X X X X X X X X X X X X X X X X
+                                | | | | | | | | | | | | | | | | comment on a column
+                                | | | | | | | | | | | | | | | | | rename and back
+                                | | | | | | | | | | | | | | | | | | rename
+                                | | | | | | | | | | | | | | | | | | | drop
+                                | | | | | | | | | | | | | | | | | | | | recreate
+                                | | | | | | | | | | | | | | | | | | | | | other table
+blind append                    C C C C C C C X C C X X X X C C C X X F F C
+append after a read             C C C C C X X X C C X X X X C C C X X F F C
+blind overwrite                 C C C C C C C X X X X X X X C C C X X F F C
+overwrite after a read          X X X X X X X X X X X X X X C C C X X F F C
+blind truncate                  C C C C C C C X X X X X X X C C C X X F F C
+blind overwrite, other schema   X X X X X X X X X X X X X X C C C X X F F C
+overwrite where                 C X C X C X X X C C X X X X C C C X X F F C
+overwrite where, after a read   C X C X C X X X C C X X X X C C C X X F F C
+add column                      C C C C C X X X C C X X X X C C C X X F F C
+merging append                  C C C C C X X X C C X X X X C C C X X F F C
+rename column                   X X X X X X X X X X X X X X C C C X X F F C
+drop column                     X X X X X X X X X X X X X X C C C X X F F C
+widen column                    X X X X X X X X X X X X X X C C C X X F F C
+rename                          X X X X X X X X X X X X X X C C C X X F F C
+restore                         X X X X X X X X X X X X X X C C C X X F F C
+set property                    C C C C C C C C C C C C C C C C C C X F F C
+set the same property           C C C C C C C C C C C C C C X C C C X F F C
+set comment                     C C C C C C C C C C C C C C C X C C X F F C
+blind drop                      C C C C C C C X C C X X X X C C C X X F F C
+drop after a read               X X X X X X X X C X X X X X C C C X X F F C
+write elsewhere after a read    C C C C C C C C C C C C C C C C C C C C C C
+restore the store               X X X X X X X X X X X X X X X X X X X X X X
 ";
 
 const MINE: [(&str, Mine); 22] = [
@@ -81,7 +82,7 @@ const MINE: [(&str, Mine); 22] = [
     ("restore the store", restore_store),
 ];
 
-const THEIRS: [(&str, Theirs); 21] = [
+const THEIRS: [(&str, Theirs); 22] = [
     ("append", |store| append(store, "d.t", rows([2000]))),
     ("append low", |store| append(store, "d.t", rows([20]))),
     ("rows", |store| delete(store, "d.t", col("n").eq(102_i64))),
@@ -106,6 +107,10 @@ const THEIRS: [(&str, Theirs); 21] = [
     ("restore", |store| drop(store.restore_table("d.t", 2).unwrap())),
     ("property", |store| drop(store.set_properties("d.t", &property("key", "theirs")).unwrap())),
     ("comment", |store| drop(store.set_properties("d.t", &comment("theirs")).unwrap())),
+    ("comment on a column", |store| {
+        let (name, comment) = ("n".to_owned(), Some("theirs".to_owned()));
+        store.alter_table("d.t", [SchemaChange::SetColumnComment { name, comment }]).unwrap();
+    }),
     ("rename and back", |store| {
         store.rename_table("d.t", "d.u").unwrap();
         store.rename_table("d.u", "d.t").unwrap();

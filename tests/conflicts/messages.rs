@@ -259,6 +259,36 @@ fn the_winner_of_a_creation_is_the_one_who_created() {
 }
 
 #[test]
+fn the_winner_of_a_database_that_came_back_is_the_restore() {
+    let mine: [Mine; 2] = [
+        |tx| tx.create_database("new"),
+        |tx| {
+            tx.isolation(Isolation::Serializable);
+            tx.create_database("new").unwrap_err();
+            tx.create_database("mine")
+        },
+    ];
+    for (mine, is_another_there) in mine.into_iter().zip([false, true]) {
+        let store = store();
+        store.create_database("new").unwrap();
+        let with_it = store.version();
+        store.drop_database("new").unwrap();
+        if is_another_there {
+            store.create_database("new").unwrap();
+        }
+        let mut tx = store.begin();
+        mine(&mut tx).unwrap();
+        store.restore(with_it).unwrap();
+        let culprit = store.version();
+        store.create_database("elsewhere").unwrap();
+        store.restore(culprit).unwrap();
+        let error = tx.commit().unwrap_err();
+        // Not the commit that created it first: that was before the transaction began.
+        assert_eq!(error.conflict().unwrap().winner, culprit, "{error}");
+    }
+}
+
+#[test]
 fn a_write_that_was_applied_before_would_not_conflict_either() {
     let store = store();
     let attempt = |store: &Store| {

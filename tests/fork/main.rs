@@ -13,8 +13,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use annals::{Retention, SaveMode, Store, StoreBuilder, WriteError, set};
-use annals_tests::{numbers, numbers_of, observed};
+use annals::{Retention, Store, StoreBuilder, WriteError, set};
+use annals_tests::{number_of_both, numbers, observed, write_both};
 
 /// A child that has not ended by then never will.
 const ALARM_SECONDS: u32 = 120;
@@ -55,22 +55,9 @@ fn fresh_store() -> Store {
     store
 }
 
-fn write_both(store: &Store, n: i64) -> Result<(), WriteError> {
-    let done = store.transact(|tx| {
-        for name in ["a", "b"] {
-            tx.write(numbers([n, n, n])).mode(SaveMode::Overwrite).save_as_table(name)?;
-        }
-        Ok::<_, WriteError>(())
-    });
-    done.map(drop)
-}
-
 /// The number that both tables are full of.
 fn both(store: &Store) -> Option<i64> {
-    let snapshot = store.snapshot();
-    let [a, b] = ["a", "b"].map(|name| numbers_of(&snapshot.table(name).unwrap()));
-    let whole = a.len() == 3 && a == b && a.iter().all(|n| *n == a[0]);
-    whole.then(|| a[0])
+    number_of_both(&store.snapshot()).ok()
 }
 
 /// Numbers what is checked, and stops at the first that does not hold.

@@ -96,7 +96,7 @@ pub(crate) enum Looked {
     All(Id),
     /// That there is no table of this name.
     Absence(&'static str),
-    /// Whether there is a table of this name, which, and since when: a change that was not made has
-    /// told something of it.
+    /// Whether there is a table of this name, and which: a change that was not made has told it.
+    /// That the table was moved to another name and back, or restored, changes it too.
     Told(&'static str, Option<Id>),
 }

@@ -4,21 +4,22 @@
 
 mod concurrent;
 mod corpora;
+mod found;
 mod sequential;
 
 use std::sync::OnceLock;
 
 use proptest::test_runner::{Config, RngSeed};
 
-/// `ANNALS_SEED` says which, `PROPTEST_CASES` how many.
+/// `ANNALS_SEED` says which, new ones each time if it says nothing; `PROPTEST_CASES` how many.
 fn config(cases: u32) -> Config {
     let given = Config::default();
-    let has = |name| std::env::var_os(name).is_some();
+    // One for all, as this is asked several times of one test; and shown to each, as only the output
+    // of one that fails is shown.
     static SEED: OnceLock<u64> = OnceLock::new();
-    // The same stories each time, unless others are asked for: `.ci/prove long model` asks for new ones.
-    let asked = || if has("ANNALS_SEED") { annals_tests::seed() } else { 1 };
-    let seed = *SEED.get_or_init(asked);
-    let cases = if has("PROPTEST_CASES") { given.cases } else { cases };
+    let seed = *SEED.get_or_init(annals_tests::seed);
+    println!("its stories are those of ANNALS_SEED={seed}");
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { given.cases } else { cases };
     let (rng_seed, failure_persistence, max_shrink_iters) = (RngSeed::Fixed(seed), None, 20_000);
     Config { cases, rng_seed, failure_persistence, max_shrink_iters, verbose: 0, ..given }
 }

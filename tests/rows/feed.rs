@@ -226,7 +226,7 @@ fn bad_requests_say_what_is_wrong() {
     let error = RowDiff::between(Some(&one), Some(&other)).unwrap_err();
     assert!(matches!(error, ReadError::OtherTable { .. }), "{error}");
     let error = store.row_history("t", 7).unwrap_err();
-    assert_eq!(error.to_string(), "no retained version of default.t has a row of the id 7");
+    assert_eq!(error.to_string(), "the retained history of default.t has no row of the id 7");
     assert!(store.row_history("t", u64::MAX).is_err());
     assert!(matches!(store.blame("v", Filter::all()), Err(ReadError::View { .. })));
 }

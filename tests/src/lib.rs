@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
 
-use annals::{Snapshot, Source, Store, StoreBuilder, Table, TableKind};
+use annals::{SaveMode, Snapshot, Source, Store, StoreBuilder, Table, TableKind, WriteError};
 use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 
@@ -92,6 +92,33 @@ pub fn numbers_of(table: &Table) -> Vec<i64> {
 /// An empty store that makes the databases that it is asked to write to.
 pub fn providing_store() -> Store {
     StoreBuilder::new().create_missing_databases(true).build()
+}
+
+/// Fills the tables `a` and `b` with one number, in one commit.
+///
+/// # Errors
+///
+/// As for [`Store::transact`].
+pub fn write_both(store: &Store, n: i64) -> Result<(), WriteError> {
+    let done = store.transact(|tx| {
+        for name in ["a", "b"] {
+            tx.write(numbers([n, n, n])).mode(SaveMode::Overwrite).save_as_table(name)?;
+        }
+        Ok::<_, WriteError>(())
+    });
+    done.map(drop)
+}
+
+/// The number that [`write_both`] filled both tables with; or what they hold, if they are not whole or
+/// not of one write.
+///
+/// # Errors
+///
+/// See above.
+pub fn number_of_both(snapshot: &Snapshot) -> Result<i64, String> {
+    let [a, b] = ["a", "b"].map(|name| numbers_of(&snapshot.table(name).expect("both are there")));
+    let whole = a.len() == 3 && a == b && a.iter().all(|n| *n == a[0]);
+    if whole { Ok(a[0]) } else { Err(format!("{a:?} and {b:?}")) }
 }
 
 // ---- threads --------------------------------------------------------------------------------
@@ -238,7 +265,11 @@ pub fn content_of(snapshot: &Snapshot) -> String {
             text += &format!(" by [{partitions}] of {} rows\n", table.row_count());
             for field in table.schema().fields() {
                 let null = if field.is_nullable() { "" } else { " not null" };
-                text += &format!("    {} {}{null}\n", field.name(), field.data_type());
+                let mut said: Vec<_> = field.metadata().iter().collect();
+                said.sort_unstable();
+                let said: String =
+                    said.iter().map(|(key, value)| format!(" {key}={value}")).collect();
+                text += &format!("    {} {}{null}{said}\n", field.name(), field.data_type());
             }
             if !matches!(table.kind(), TableKind::View { .. }) {
                 text.extend(rows_of(&table).iter().map(|row| format!("    | {row}\n")));

@@ -20,6 +20,7 @@ mod merge;
 pub mod pair;
 pub mod past;
 mod rows;
+mod saves;
 pub mod step;
 mod told;
 mod transactions;

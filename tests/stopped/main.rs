@@ -17,8 +17,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use annals::{Retention, SaveMode, Store, StoreBuilder, WriteError};
-use annals_tests::{Chance, numbers, numbers_of};
+use annals::{Retention, SaveMode, Store, StoreBuilder};
+use annals_tests::{Chance, number_of_both, numbers, write_both};
 
 const ENOUGH: Duration = Duration::from_secs(120);
 
@@ -35,22 +35,10 @@ fn patient_store() -> Store {
     store
 }
 
-fn write_both(store: &Store, n: i64) -> Result<(), WriteError> {
-    let done = store.transact(|tx| {
-        for name in ["a", "b"] {
-            tx.write(numbers([n, n, n])).mode(SaveMode::Overwrite).save_as_table(name)?;
-        }
-        Ok::<_, WriteError>(())
-    });
-    done.map(drop)
-}
-
 /// Fails unless both tables are whole and of one write.
 #[track_caller]
 fn assert_whole(snapshot: &annals::Snapshot) -> i64 {
-    let [a, b] = ["a", "b"].map(|name| numbers_of(&snapshot.table(name).unwrap()));
-    assert!(a.len() == 3 && a == b && a.iter().all(|n| *n == a[0]), "{a:?} and {b:?}");
-    a[0]
+    number_of_both(snapshot).unwrap_or_else(|torn| panic!("{torn}"))
 }
 
 static STAND: AtomicBool = AtomicBool::new(false);

@@ -27,7 +27,9 @@ use crate::table::{
     TableVersion,
 };
 use crate::version::VersionId;
-use crate::write_set::{Change, Footprints, NewRows, PropertyPatch, SchemaChange, Staged};
+use crate::write_set::{
+    Change, Footprints, NewRows, NewSchema, PropertyPatch, SchemaChange, Staged,
+};
 
 /// Where changes are applied: the version that they make, and how far the base has moved.
 #[derive(Clone, Debug)]
@@ -37,8 +39,6 @@ pub struct Place {
     oldest_retained: VersionId,
     /// High-water marks at the base and now, of tables where the two differ.
     moved: BTreeMap<TableId, (HighWater, HighWater)>,
-    /// Schemas at the base and now, of tables where others made another one.
-    schemas: BTreeMap<TableId, (Arc<TableSchema>, Arc<TableSchema>)>,
     /// Where rows are now that others moved.
     relocation: Relocation,
 }
@@ -46,8 +46,8 @@ pub struct Place {
 impl Place {
     /// On top of the version that the transaction began at.
     pub fn on_base(base: VersionId, at: VersionId, oldest_retained: VersionId) -> Self {
-        let (moved, schemas, relocation) = Default::default();
-        Self { at, base, oldest_retained, moved, schemas, relocation }
+        let (moved, relocation) = Default::default();
+        Self { at, base, oldest_retained, moved, relocation }
     }
 
     /// On top of `head`, which other commits made since the transaction began at `base`.
@@ -59,21 +59,14 @@ impl Place {
         oldest_retained: VersionId,
         relocation: Relocation,
     ) -> Self {
-        let (mut moved, mut schemas) = (BTreeMap::new(), BTreeMap::new());
+        let mut moved = BTreeMap::new();
         for (name, footprint) in &footprints.tables {
             let (Some(before), Some(now)) = (&footprint.base, head.table(name)) else { continue };
-            if before.id != now.id {
-                continue;
-            }
-            if before.marks != now.marks {
+            if before.id == now.id && before.marks != now.marks {
                 moved.insert(now.id, (before.marks, now.marks));
             }
-            let (old, new) = (&before.state.schema, &now.state.schema);
-            if !Arc::ptr_eq(old, new) {
-                schemas.insert(now.id, (Arc::clone(old), Arc::clone(new)));
-            }
         }
-        Self { at, base, oldest_retained, moved, schemas, relocation }
+        Self { at, base, oldest_retained, moved, relocation }
     }
 
     /// A provisional sequence as it is here.
@@ -100,14 +93,7 @@ impl Place {
         lineage.settled(self.base, self.at, self.moved.get(&table))
     }
 
-    /// The schema that a change gives the table: where that is the base's, it is the present one.
-    fn schema(&self, table: TableId, schema: &Arc<TableSchema>) -> Arc<TableSchema> {
-        match self.schemas.get(&table) {
-            Some((before, now)) if Arc::ptr_eq(before, schema) => Arc::clone(now),
-            _ => self.layout(table, schema),
-        }
-    }
-
+    /// A schema in which columns have provisional ids, as it is here.
     fn layout(&self, table: TableId, layout: &Arc<TableSchema>) -> Arc<TableSchema> {
         let moves = self.moved.get(&table).is_some_and(|(before, now)| {
             before.next_column != now.next_column
@@ -262,7 +248,12 @@ impl Catalog {
     ) -> Result<Applied, CatalogError> {
         let current = Arc::clone(self.require_table(name)?);
         let old = current.state();
-        let schema = place.schema(current.id, content.schema);
+        let schema = match content.schema {
+            NewSchema::Kept => Arc::clone(&old.schema),
+            NewSchema::Merged(schema) | NewSchema::Given(schema) => {
+                place.layout(current.id, schema)
+            }
+        };
         let partition_by: Arc<[ColumnId]> = if *content.partition_by == old.details.partition_by {
             Arc::clone(content.partition_by)
         } else {
@@ -430,7 +421,7 @@ impl Catalog {
 /// What a table is replaced by.
 struct Replacement<'a> {
     kind: &'a TableKind,
-    schema: &'a Arc<TableSchema>,
+    schema: &'a NewSchema,
     partition_by: &'a Arc<[ColumnId]>,
     patch: &'a PropertyPatch,
     rows: &'a NewRows,

@@ -36,6 +36,9 @@ pub struct Database {
     pub(crate) comment: Option<Arc<str>>,
     pub(crate) properties: Properties,
     pub(crate) created: VersionId,
+    /// The version since which it has been there without a gap: a restore brings back one that was
+    /// created before.
+    pub(crate) arrived: VersionId,
     /// The version that last created, dropped or renamed a table in it.
     pub(crate) tables_changed: VersionId,
     pub(crate) tables: u64,
@@ -173,6 +176,7 @@ impl Database {
             comment: None,
             properties: Properties::new(),
             created,
+            arrived: created,
             tables_changed: created,
             tables: 0,
         }

@@ -34,9 +34,9 @@
 //! by their ids, see [`relocation`](crate::relocation); rows that a revert brings back are not.
 //!
 //! The revert of a schema change is also X with a compaction, which would lose the values of a
-//! column that comes back, and with a comment on a column. Creating what somebody created meanwhile
-//! is X: begun again, the mode of the save decides. A restore of the whole store is X with every
-//! commit.
+//! column that comes back, and with a comment on a column; so is, with the latter, an overwrite that
+//! merges columns. Creating what somebody created meanwhile is X: begun again, the mode of the save
+//! decides. A restore of the whole store is X with every commit.
 //!
 //! Different tables commute under [`Isolation::Snapshot`]. Under [`Isolation::Serializable`] a
 //! transaction that writes also conflicts if something that it read has changed: rows (by
@@ -45,192 +45,23 @@
 mod chunks;
 mod details;
 mod names;
+mod reads;
+mod told;
 
-use std::fmt;
 use std::sync::Arc;
 
-use self::chunks::{check_chunks, check_read_rows};
+use self::chunks::check_chunks;
+use self::reads::check_reads;
+pub use self::told::{Conflict, Rule, Subject};
 use crate::catalog::Catalog;
-use crate::commit::{Commit, Isolation};
+use crate::commit::Isolation;
 use crate::error::CatalogError;
-use crate::name::{DatabaseName, TableName};
+use crate::name::TableName;
 use crate::relocation::Relocation;
 use crate::schema::{TableSchema, is_readable_as};
 use crate::table::{TableId, TableVersion};
 use crate::version::VersionId;
-use crate::write_set::{Change, Footprint, Footprints, Kinds, ReadSet, RowReads};
-
-/// Why a transaction cannot stand on top of what was committed since it began. Data, not only a
-/// message.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Conflict {
-    /// The table or database that both are about.
-    pub subject: Subject,
-    /// The rule that refused.
-    pub rule: Rule,
-    /// The version that the transaction began at.
-    pub base: VersionId,
-    /// The version that stands in the way.
-    pub winner: VersionId,
-    /// The chunks that both touched, by sequence, where the rule is about chunks.
-    pub chunks: Vec<u64>,
-    /// The record of the version that stands in the way, if it is still kept.
-    pub winning_commit: Option<Arc<Commit>>,
-}
-
-/// What a conflict is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Subject {
-    /// A table or view.
-    Table(TableName),
-    /// A database.
-    Database(DatabaseName),
-    /// The store as a whole.
-    Store,
-}
-
-impl Subject {
-    /// What a change is about.
-    pub fn of(change: &Change) -> Self {
-        match change {
-            Change::CreateDatabase { name, .. }
-            | Change::DropDatabase { name, .. }
-            | Change::AlterDatabase { name, .. } => Self::Database(name.clone()),
-            Change::CreateTable { name, .. }
-            | Change::Replace { name, .. }
-            | Change::Append { name, .. }
-            | Change::ChangeRows { name, .. }
-            | Change::Compact { name, .. }
-            | Change::AlterSchema { name, .. }
-            | Change::SetSchema { name, .. }
-            | Change::AlterDetails { name, .. }
-            | Change::Rename { from: name, .. }
-            | Change::DropTable { name }
-            | Change::RestoreTable { name, .. } => Self::Table(name.clone()),
-            Change::RestoreStore { .. } => Self::Store,
-        }
-    }
-}
-
-impl fmt::Display for Subject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Table(name) => write!(f, "{name}"),
-            Self::Database(name) => write!(f, "the database {name}"),
-            Self::Store => f.write_str("the store"),
-        }
-    }
-}
-
-/// The rules by which transactions are refused.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Rule {
-    /// What I did does not go with what others did to the same table.
-    Changed {
-        /// What I did.
-        mine: &'static str,
-        /// What they did.
-        theirs: &'static str,
-    },
-    /// Something that a serializable transaction read has changed.
-    ReadChanged {
-        /// What they did.
-        theirs: &'static str,
-    },
-    /// Somebody created a table of the name that I created.
-    Created,
-    /// The table was dropped, or replaced by another of its name.
-    Dropped,
-    /// The table was renamed.
-    Renamed {
-        /// Its name today.
-        to: TableName,
-    },
-    /// Both added a column of one name.
-    Column {
-        /// The column, folded.
-        column: String,
-    },
-    /// Both set one property.
-    Property {
-        /// The key; none for the comment.
-        key: Option<Arc<str>>,
-    },
-    /// Rows in my layout can no longer be read under the table's schema.
-    Layout,
-    /// The change no longer applies to the catalog.
-    NoLongerApplies {
-        /// What the catalog said.
-        error: Box<CatalogError>,
-    },
-    /// Commits kept coming while candidates were prepared outside the commit section: assertions
-    /// checked, or rows looked for that a compaction had moved.
-    Contention,
-}
-
-impl Conflict {
-    /// A conflict of a transaction that began at `base` with the version `winner`.
-    pub fn new(subject: Subject, rule: Rule, base: VersionId, winner: VersionId) -> Self {
-        Self { subject, rule, base, winner, chunks: Vec::new(), winning_commit: None }
-    }
-
-    /// Whether beginning again from a fresh snapshot may succeed. Where not, what the transaction
-    /// was about is gone, and its author has to decide.
-    pub fn is_retryable(&self) -> bool {
-        match &self.rule {
-            Rule::Dropped => false,
-            Rule::NoLongerApplies { error } => {
-                !matches!(**error, CatalogError::NoTable { .. } | CatalogError::NoDatabase { .. })
-            }
-            _ => true,
-        }
-    }
-}
-
-impl fmt::Display for Conflict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { subject, base, winner, .. } = self;
-        match &self.rule {
-            Rule::Changed { mine, theirs } => {
-                write!(f, "{subject}: {mine} does not go with {theirs}")?;
-            }
-            Rule::ReadChanged { theirs } => {
-                write!(
-                    f,
-                    "{subject} was read by this serializable transaction, then changed by {theirs}"
-                )?;
-            }
-            Rule::Created => write!(f, "{subject} was created by somebody else")?,
-            Rule::Dropped => write!(f, "{subject} was dropped")?,
-            Rule::Renamed { to } => write!(f, "{subject} was renamed to {to}")?,
-            Rule::Column { column } => {
-                write!(f, "{subject}: the column `{column}` was added twice")?;
-            }
-            Rule::Property { key: Some(key) } => {
-                write!(f, "{subject}: the property `{key}` was set twice")?;
-            }
-            Rule::Property { key: None } => write!(f, "{subject}: the comment was set twice")?,
-            Rule::Layout => write!(f, "{subject}: the rows no longer fit its schema")?,
-            Rule::NoLongerApplies { error } => write!(f, "{error}")?,
-            Rule::Contention => write!(f, "commits kept coming while this one was prepared")?,
-        }
-        write!(f, " (in {winner}, after this transaction began at {base}")?;
-        if let Some(commit) = &self.winning_commit {
-            write!(f, "; committed at {}", commit.location)?;
-        }
-        f.write_str(")")?;
-        f.write_str(if self.is_retryable() {
-            "; begin again from a fresh snapshot"
-        } else {
-            "; what the transaction was about is gone"
-        })
-    }
-}
-
-impl std::error::Error for Conflict {}
+use crate::write_set::{Footprint, Footprints, Kinds, ReadSet};
 
 /// What is asked of [`check`].
 #[derive(Clone, Copy, Debug)]
@@ -297,7 +128,7 @@ pub fn check(ask: Check<'_>, head: &Catalog) -> Result<(), Box<Conflict>> {
 pub fn winner_of(error: &CatalogError, head: &Catalog) -> Option<VersionId> {
     match error {
         CatalogError::NoDatabase { .. } => Some(head.databases_changed),
-        CatalogError::DatabaseExists { database } => Some(head.database(database)?.created),
+        CatalogError::DatabaseExists { database } => Some(head.database(database)?.arrived),
         CatalogError::DatabaseNotEmpty { database, .. } => {
             Some(head.database(database)?.tables_changed)
         }
@@ -535,69 +366,6 @@ fn check_properties(
     }
     if mine.sets_comment && then.comment != now.comment {
         return Err(Refusal::new(Rule::Property { key: None }, winner));
-    }
-    Ok(())
-}
-
-fn check_reads(ask: Check<'_>, head: &Catalog) -> Result<(), Box<(Subject, Refusal)>> {
-    for (name, reads) in &ask.reads.tables {
-        let refuse = |refusal| Box::new((Subject::Table(name.clone()), refusal));
-        let changed = |theirs, winner| refuse(Refusal::new(Rule::ReadChanged { theirs }, winner));
-        let now = match (&reads.base, head.table(name)) {
-            (None, None) => continue,
-            (None, Some(now)) => return Err(changed("a create", arrival(now))),
-            (Some(base), Some(now)) if base.id() == now.id() => {
-                if Arc::ptr_eq(base, now) {
-                    continue;
-                }
-                now
-            }
-            (Some(base), other) => {
-                let gone = gone(base, other.map(|now| &**now), ask, head);
-                // Only read, so it may be done without: begun again, the author sees that it left.
-                return Err(match gone.rule {
-                    Rule::Dropped => changed("a drop", gone.winner),
-                    _ => refuse(gone),
-                });
-            }
-        };
-        let theirs = Theirs { now, base: ask.base };
-        // A restore may have put back anything, the schema included.
-        let mut columns = vec![Column::Schema, Column::Addition, Column::Restore];
-        if !matches!(reads.rows, RowReads::None) {
-            columns.push(Column::Overwrite);
-        }
-        if matches!(reads.rows, RowReads::All) {
-            columns.extend([Column::Rows, Column::Append]);
-        }
-        for column in columns {
-            if let Some(winner) = theirs.since(column.stamp(now)) {
-                return Err(changed(column.name(), winner));
-            }
-        }
-        if let RowReads::Matching(predicates) = &reads.rows {
-            check_read_rows(reads.base.as_deref(), predicates, &theirs).map_err(refuse)?;
-        }
-        details::check_read_details(reads, &theirs).map_err(refuse)?;
-    }
-    for (name, base) in &ask.reads.databases {
-        let now = head.database(name);
-        let same = match (base, now) {
-            (Some(base), Some(now)) => base.tables_changed == now.tables_changed,
-            (None, None) => true,
-            _ => false,
-        };
-        if !same {
-            let winner = now.map_or(head.databases_changed, |now| now.tables_changed);
-            let rule = Rule::ReadChanged { theirs: "a create, drop or rename in it" };
-            let refusal = Refusal::new(rule, winner);
-            return Err(Box::new((Subject::Database(name.clone()), refusal)));
-        }
-    }
-    details::check_told_databases(ask.reads, head)?;
-    if ask.reads.all_databases && head.databases_changed > ask.base {
-        let rule = Rule::ReadChanged { theirs: "a create or drop of a database" };
-        return Err(Box::new((Subject::Store, Refusal::new(rule, head.databases_changed))));
     }
     Ok(())
 }

@@ -37,6 +37,7 @@ mod read;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use alter::Alteration;
 pub use common::common_type;
 pub use error::{SchemaError, TypeMismatch};
 pub use fit::{Extra, Fit, FitRules, Matching, Missing, fit};

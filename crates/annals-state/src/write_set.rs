@@ -29,6 +29,17 @@ use crate::table::{ChunkEntry, Details, Lineage, TableKind, TableVersion};
 use crate::version::Version;
 use crate::version::VersionId;
 
+/// What a replacement makes of a table's columns.
+#[derive(Clone, Debug)]
+pub enum NewSchema {
+    /// They stay what they are wherever the change is made, with whatever is said of them there.
+    Kept,
+    /// They are those that were there, and what the rows need besides.
+    Merged(Arc<TableSchema>),
+    /// They are these, whatever was there.
+    Given(Arc<TableSchema>),
+}
+
 /// One change to the catalog.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -77,9 +88,9 @@ pub enum Change {
         name: TableName,
         /// What it is from now on.
         kind: TableKind,
-        /// Its columns from now on; the current `Arc` where they stay as they are.
-        schema: Arc<TableSchema>,
-        /// Its partitioning from now on, as ids in `schema`.
+        /// Its columns from now on.
+        schema: NewSchema,
+        /// Its partitioning from now on, as ids of these columns.
         partition_by: Arc<[crate::schema::ColumnId]>,
         /// Comment and properties to change.
         patch: PropertyPatch,

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use annals_state::apply::Place;
 use annals_state::commit::SourceLocation;
+use annals_state::table::TableVersion;
 use annals_state::version::StoreId;
 use annals_state::write_set::{Change, Staged};
 use annals_state::{Catalog, Version, VersionId};
@@ -31,26 +32,43 @@ pub(crate) fn last_but_one(head: &Head) -> Arc<Version> {
     Arc::clone(head.timeline.at_version(before).unwrap_or(&head.version))
 }
 
-/// The next head, in which the last of several changed tables is still as it was: it shows with
-/// the next commit.
-pub(crate) fn torn(now: &Head, next: &Arc<Head>) -> Arc<Head> {
-    let (before, after) = (now.version.catalog(), next.version.catalog());
-    let changed = after.tables().filter_map(|(name, table)| {
-        let then = before.table(name).filter(|then| then.id() == table.id())?;
-        (!Arc::ptr_eq(then.state(), table.state())).then_some((name, then))
-    });
-    let changed: Vec<_> = changed.collect();
-    let [_, .., (name, then)] = changed[..] else { return Arc::clone(next) };
-    let mut catalog = after.clone();
-    let (source, from) = (Arc::clone(then), now.version.id());
-    let change = Change::RestoreTable { name: name.clone(), source, from };
-    let location = SourceLocation::from(std::panic::Location::caller());
-    let id = next.version.id();
-    let place = Place::on_base(id, id, VersionId::ZERO);
-    catalog.apply(&Staged { change, location }, &place).expect("the table is there");
-    let version = next.version.speculative(id, catalog).of_store(next.version.store());
+/// How many commits a torn table stays as it was, its own included.
+const TORN_COMMITS: u64 = 6;
+
+/// The next head, in which of each of the last commits that changed several tables the last of them
+/// is still as it was before.
+pub(crate) fn torn(next: &Arc<Head>) -> Arc<Head> {
+    let newest = next.version.id();
+    let mut catalog = next.version.catalog().clone();
+    // Newest first, so that a table that was torn twice is as it was before both.
+    for late in 0..TORN_COMMITS {
+        let at = |back: u64| next.timeline.at_version(VersionId(newest.0.checked_sub(back)?)).ok();
+        let (Some(before), Some(after)) = (at(late + 1), at(late)) else { break };
+        let Some(then) = last_of_several(before.catalog(), after.catalog()) else { continue };
+        let (name, source, from) = (then.name().clone(), Arc::clone(then), before.id());
+        if catalog.table(&name).is_none_or(|now| now.id() != source.id()) {
+            continue;
+        }
+        let change = Change::RestoreTable { name, source, from };
+        let location = SourceLocation::from(std::panic::Location::caller());
+        let place = Place::on_base(newest, newest, VersionId::ZERO);
+        catalog.apply(&Staged { change, location }, &place).expect("the table is there");
+    }
+    let version = next.version.speculative(newest, catalog).of_store(next.version.store());
     let (timeline, retention) = (next.timeline.clone(), next.retention);
     Arc::new(Head { version: Arc::new(version), timeline, retention })
+}
+
+/// The last of several tables that a commit changed, as it was before.
+fn last_of_several<'a>(before: &'a Catalog, after: &Catalog) -> Option<&'a Arc<TableVersion>> {
+    let changed = after.tables().filter_map(|(name, table)| {
+        let then = before.table(name).filter(|then| then.id() == table.id())?;
+        (!Arc::ptr_eq(then.state(), table.state())).then_some(then)
+    });
+    match changed.collect::<Vec<_>>()[..] {
+        [_, .., last] => Some(last),
+        _ => None,
+    }
 }
 
 /// What some transaction has staged last, by store.

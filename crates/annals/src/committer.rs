@@ -204,7 +204,7 @@ impl Committer {
         let tip = std::mem::replace(&mut section.tip, Arc::clone(&head));
         seam!(Sequenced);
         #[cfg(annals_broken = "torn_publish")]
-        let head = crate::broken::torn(&tip, &head);
+        let head = crate::broken::torn(&head);
         let superseded = published.publish(head);
         seam!(Published);
         drop(section);

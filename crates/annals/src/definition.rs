@@ -6,7 +6,7 @@ use annals_state::TableName;
 use annals_state::commit::OperationKind;
 use annals_state::schema::{ColumnId, Nullability, TableSchema, for_new_table};
 use annals_state::table::{Details, TableKind, TableState};
-use annals_state::write_set::{Change, NewRows, PropertyPatch};
+use annals_state::write_set::{Change, NewRows, NewSchema, PropertyPatch};
 use arrow_schema::{DataType, Schema, SchemaRef};
 
 use crate::error::{CatalogError, WriteError};
@@ -212,7 +212,7 @@ impl NewView {
             kind: TableKind::View { text: self.text },
             partition_by: Arc::default(),
             rows: NewRows::none(Arc::clone(&schema)),
-            schema,
+            schema: NewSchema::Given(schema),
             patch,
             label: OperationKind::CreateView,
         })

@@ -140,8 +140,9 @@ pub enum ReadError {
         column: String,
     },
 
-    /// No version that is retained has the row.
-    #[error("no retained version of {table} has a row of the id {row}")]
+    /// No version that is retained has the row, those apart that only a tag keeps and that are
+    /// parted from the newest ones by versions that have expired.
+    #[error("the retained history of {table} has no row of the id {row}")]
     NoRow {
         /// The table.
         table: TableName,

@@ -1,4 +1,6 @@
-//! The history of one row: every state that retained versions have of it, and what ended it.
+//! The history of one row: every state that retained versions have of it, and what ended it. It ends
+//! at the first version that has expired: beyond that, what became of the row is not known from one
+//! version to the next, and tagged versions there are not looked into.
 //!
 //! The row is looked for once, in the newest state. From there on only the chunks that a commit
 //! changed are looked into.
@@ -90,8 +92,8 @@ impl Found<'_> {
 }
 
 impl Store {
-    /// The states that one row had, as far as versions are retained, and what ended it. The row's
-    /// id is told by [`blame`](Self::blame) and [`Snapshot::row_diff`](crate::Snapshot::row_diff).
+    /// The states that one row had, as far as versions are retained without a gap, and what ended it:
+    /// tagged versions behind others that have expired are not looked into. The row's id is told by [`blame`](Self::blame) and [`Snapshot::row_diff`](crate::Snapshot::row_diff).
     ///
     /// The table is the one that has the name now, or that left it last. Costs a search through
     /// the newest state's chunks, and for each commit to the table through the chunks that it

@@ -15,7 +15,7 @@ use annals_state::schema::{
     self, CastPolicy, ColumnId, Extra, Fit, FitRules, Matching, Missing, Nullability, TableSchema,
 };
 use annals_state::table::{TableKind, TableState, TableVersion};
-use annals_state::write_set::{Change, NewRows, PropertyPatch, SchemaChange};
+use annals_state::write_set::{Change, NewRows, NewSchema, PropertyPatch, SchemaChange};
 use annals_state::{Chunk, TableName, VersionId};
 use arrow_array::RecordBatch;
 
@@ -247,10 +247,14 @@ impl<'a> Save<'a> {
         let keeps_schema = self.options.overwrite_schema == Some(false)
             || self.options.merge_schema
             || self.options.must_exist;
-        let (fit, schema) = if keeps_schema && !state.is_view() {
+        let (fit, layout, schema) = if keeps_schema && !state.is_view() {
             let fit = self.fit(table)?;
-            let schema = Arc::clone(fit.schema());
-            (fit, schema)
+            let layout = Arc::clone(fit.schema());
+            let schema = match TableSchema::same(&layout, state.schema()) {
+                true => NewSchema::Kept,
+                false => NewSchema::Merged(Arc::clone(&layout)),
+            };
+            (fit, layout, schema)
         } else {
             let mut next = table.high_water().next_column;
             let schema = schema::for_replaced_table(
@@ -264,16 +268,16 @@ impl<'a> Save<'a> {
                 true => schema,
                 false => self.known(TableSchema::clone(&schema)),
             };
-            (self.fit_new(&schema)?, schema)
+            (self.fit_new(&schema)?, Arc::clone(&schema), NewSchema::Given(schema))
         };
         let partition_by = match &self.options.partition_by {
             Some(columns) => {
-                let ids = partition_ids(&self.name, &schema, columns)?;
+                let ids = partition_ids(&self.name, &layout, columns)?;
                 // One `Arc` for what stays the same.
                 let same = *ids == *state.details().partition_by;
                 if same { Arc::clone(&state.details().partition_by) } else { ids }
             }
-            None => self.kept_partitioning(state, &schema),
+            None => self.kept_partitioning(state, &layout),
         };
         let kind = match (&self.options.kind, state.kind()) {
             (TableKind::Managed, TableKind::View { .. }) => TableKind::Managed,

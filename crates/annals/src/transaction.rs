@@ -1,19 +1,20 @@
 //! A private set of changes to one version, published whole or not at all.
 
 mod changes;
+mod committed;
+mod staging;
 
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
-use annals_state::apply::Place;
 use annals_state::commit::{CommitInfo, Isolation, Operation, OperationKind};
-use annals_state::conflict::Subject;
 use annals_state::name::{ToDatabaseName, ToTableName};
 use annals_state::run::Run;
-use annals_state::write_set::{Change, NewRows, PropertyPatch, Staged, WriteSet};
-use annals_state::{Catalog, Commit, DatabaseName, TableName, Timestamp, Version, VersionId};
+use annals_state::write_set::{Change, NewRows, NewSchema, PropertyPatch, WriteSet};
+use annals_state::{Catalog, DatabaseName, TableName, Version, VersionId};
 
+pub use self::committed::Committed;
 use crate::committer::{Outcome, Request};
 use crate::error::{CommitError, ReadError, WriteError};
 use crate::seams::seam;
@@ -83,59 +84,6 @@ impl Assertion {
     pub(crate) fn check(&self, candidate: &Snapshot) -> Result<(), CommitError> {
         (self.check)(candidate)
             .map_err(|reason| CommitError::Assertion { name: Arc::clone(&self.name), reason })
-    }
-}
-
-/// What a commit came to.
-#[derive(Clone, Debug)]
-pub struct Committed {
-    version: VersionId,
-    commit: Option<Arc<Commit>>,
-    applied_before: bool,
-    retries: u32,
-}
-
-impl Committed {
-    /// What is not committed yet: the version that it was decided on.
-    pub(crate) fn none(version: VersionId) -> Self {
-        Self { version, commit: None, applied_before: false, retries: 0 }
-    }
-
-    /// What an idempotent write finds that was applied before.
-    pub(crate) fn before(version: VersionId, commit: Option<Arc<Commit>>) -> Self {
-        Self { version, commit, applied_before: true, retries: 0 }
-    }
-
-    /// The version that the commit made; where it made none, the one that it saw.
-    pub fn version(&self) -> VersionId {
-        self.version
-    }
-
-    /// The record of the commit. None if there was nothing to commit, or if an idempotent write
-    /// was applied so long ago that its record is no longer kept.
-    pub fn commit(&self) -> Option<&Arc<Commit>> {
-        self.commit.as_ref()
-    }
-
-    /// When the version was committed, if it is on record.
-    pub fn timestamp(&self) -> Option<Timestamp> {
-        self.commit.as_ref().map(|commit| commit.timestamp)
-    }
-
-    /// Whether this call made a version. Not so if there was nothing to change, or if the write
-    /// had been applied before.
-    pub fn made_version(&self) -> bool {
-        self.commit.is_some() && !self.applied_before
-    }
-
-    /// Whether an idempotent write had been applied before.
-    pub fn was_applied_before(&self) -> bool {
-        self.applied_before
-    }
-
-    /// How often the work was begun again because of a conflict.
-    pub fn retries(&self) -> u32 {
-        self.retries
     }
 }
 
@@ -353,7 +301,7 @@ impl Transaction {
         let change = Change::Replace {
             name: name.clone(),
             kind: state.kind().clone(),
-            schema: Arc::clone(state.schema()),
+            schema: NewSchema::Kept,
             partition_by: Arc::clone(&state.details().partition_by),
             patch: PropertyPatch::default(),
             rows: NewRows::none(Arc::clone(state.schema())),
@@ -480,116 +428,6 @@ impl Transaction {
             assertions: &self.assertions,
             now,
         })
-    }
-
-    // ---- for the rest of the crate --------------------------------------------------------
-
-    pub(crate) fn catalog(&self) -> &Catalog {
-        &self.draft.catalog
-    }
-
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
-        &self.shared
-    }
-
-    pub(crate) fn base_id(&self) -> VersionId {
-        self.base.id()
-    }
-
-    pub(crate) fn chunk_size(&self) -> crate::cutter::ChunkSize {
-        self.shared.options.chunk_size
-    }
-
-    /// Notes that what was done, or left undone, depends on whether `name` is there.
-    pub(crate) fn looked_up(&self, name: &TableName) {
-        self.reads.note(|reads, base| reads.looked_up(base, name));
-    }
-
-    /// Notes that an error, or that nothing was done, told something of `name`.
-    pub(crate) fn told(&self, name: &TableName) {
-        self.reads.note(|reads, base| {
-            reads.told(base, name);
-            reads.told_database(base, &name.database());
-        });
-    }
-
-    /// As [`told`](Self::told), of a database alone.
-    pub(crate) fn told_of_database(&self, name: &DatabaseName) {
-        self.reads.note(|reads, base| reads.told_database(base, name));
-    }
-
-    /// Notes what the refusal of a change told.
-    fn told_of(&self, change: &Change) {
-        match Subject::of(change) {
-            Subject::Table(name) => self.told(&name),
-            Subject::Database(name) => self.told_of_database(&name),
-            _ => {}
-        }
-        if let Change::DropDatabase { name, cascade: false } = change {
-            self.reads.note(|reads, base| reads.listed(base, name)); // whether it is empty
-        }
-        if let Change::Rename { to, .. } = change {
-            self.told(to);
-        }
-    }
-
-    /// Notes that rows written to `name` were computed from what it held at the base.
-    pub(crate) fn depends_on(&self, name: &TableName) {
-        self.reads.note(|reads, base| reads.read_rows(base, name, None));
-    }
-
-    /// Checks a change, makes it in the draft, and keeps it for the commit.
-    pub(crate) fn stage(
-        &mut self,
-        change: Change,
-        location: &'static Location<'static>,
-    ) -> Result<(), WriteError> {
-        let location = self.location.unwrap_or(location).into();
-        let staged = Arc::new(Staged { change, location });
-        let oldest = match &staged.change {
-            // These trim what is remembered of a table's former names.
-            Change::Rename { .. } | Change::RestoreTable { .. } | Change::RestoreStore { .. } => {
-                self.shared.published.head().timeline.oldest_reachable()
-            }
-            _ => VersionId::ZERO,
-        };
-        let place = Place::on_base(self.base.id(), self.provisional(), oldest);
-        // A change that does not apply leaves the catalog as it was.
-        let operation = self.draft.catalog.apply(&staged, &place);
-        let operation = operation.inspect_err(|_| self.told_of(&staged.change))?;
-        self.draft.operations.push_back(Arc::new(operation));
-        self.draft.writes.push(staged);
-        #[cfg(annals_broken = "dirty_read")]
-        crate::broken::soil(&self.base, &self.draft.catalog);
-        Ok(())
-    }
-
-    /// Refuses a database that is not there, unless the store is asked to create it.
-    pub(crate) fn may_use_database(&self, database: &DatabaseName) -> Result<(), WriteError> {
-        if self.shared.options.create_missing_databases {
-            return Ok(());
-        }
-        Ok(self.draft.catalog.require_database(database).map(drop)?)
-    }
-
-    /// Creates the database of a table to be created, if the store is asked to.
-    pub(crate) fn provide_database(
-        &mut self,
-        database: &DatabaseName,
-        location: &'static Location<'static>,
-    ) -> Result<(), WriteError> {
-        self.may_use_database(database)?;
-        if self.draft.catalog.database(database).is_some() {
-            return Ok(());
-        }
-        let properties = PropertyPatch::default();
-        let change = Change::CreateDatabase { name: database.clone(), comment: None, properties };
-        self.stage(change, location)
-    }
-
-    /// The number that the commit gets if nobody else commits before.
-    pub(crate) fn provisional(&self) -> VersionId {
-        self.base.id().next().unwrap_or(self.base.id())
     }
 }
 

@@ -87,7 +87,8 @@ fn reads(model: &Model, step: &Step) -> Option<Vec<Looked>> {
     }
 }
 
-/// The names of which a change that was not made has told something.
+/// The names of which a change that was not made has told something. That a moment has expired is
+/// nothing about a table.
 fn told(step: &Step) -> Vec<&'static str> {
     match *step {
         Step::Add(name, _, told)
@@ -95,7 +96,7 @@ fn told(step: &Step) -> Vec<&'static str> {
         | Step::Drop(name, told)
         | Step::Create(name, _, told)
         | Step::Restore(name, _, told)
-            if told != Told::Done =>
+            if !matches!(told, Told::Done | Told::Expired) =>
         {
             vec![name]
         }

@@ -148,8 +148,13 @@ impl Model {
 
     /// Whether a name was taken in a version.
     pub(crate) fn has(&self, name: &str, version: u64) -> bool {
-        let tables = usize::try_from(version).ok().and_then(|version| self.past.get(version));
-        tables.is_some_and(|tables| tables.contains_key(name))
+        self.id_at(name, version).is_some()
+    }
+
+    /// The table that had a name in a version.
+    pub(crate) fn id_at(&self, name: &str, version: u64) -> Option<Id> {
+        let tables = self.past.get(usize::try_from(version).ok()?)?;
+        tables.get(name).map(id_of)
     }
 
     /// Whether rows of one of these chunks were changed after `base`, up to a version.

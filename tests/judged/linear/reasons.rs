@@ -111,16 +111,20 @@ impl Past<'_> {
                 Looked::Absence(name) => {
                     reasons.extend(self.model.has(name, self.until).then(|| self.at_last()));
                 }
-                // What was told may hold again by now. `tests/isolation` asks for it exactly.
                 Looked::Told(name, id) => {
-                    let there = self.model.has(name, self.base);
-                    let other = self.versions().any(|(version, theirs)| {
-                        let moved = |deed: &Deed| matches!(deed, Deed::Drop | Deed::Rename);
-                        let touched = |of: &Id, deed: &Deed| moved(deed) || Some(of) == id.as_ref();
-                        self.model.has(name, version) != there
-                            || theirs.deeds.iter().any(|(of, deed)| touched(of, deed))
-                    });
-                    reasons.extend((self.may && other).then(|| self.at_last()));
+                    let other = self.model.id_at(name, self.until) != *id;
+                    reasons.extend(other.then(|| self.at_last()));
+                    let back = |deed: &Deed| matches!(deed, Deed::Rename | Deed::Restore);
+                    for (version, theirs) in self.versions() {
+                        let deeds = theirs.deeds.iter().filter(|(of, _)| Some(*of) == *id);
+                        reasons.extend(
+                            deeds.filter(|(_, deed)| back(deed)).map(|(_, deed)| Reason {
+                                cell: Cell::X,
+                                version,
+                                deed: Some(*deed),
+                            }),
+                        );
+                    }
                 }
                 Looked::Key(key) => {
                     let may = self.may && self.model.may_have_changed(self.base, *key);

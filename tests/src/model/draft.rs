@@ -4,7 +4,7 @@
 //! by looking at rows is noted ([`RowChange`]), so that the same changes can be made once more on
 //! a world that others have changed meanwhile: what the engine calls carrying over.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::fit::{self, Refusal, refuse};
@@ -35,6 +35,8 @@ pub struct RowChange {
     pub altered: Vec<Column>,
     /// Chunks that are written anew, and their rows in the order to come.
     pub rewritten: Option<(Vec<u64>, Vec<Vec<u64>>)>,
+    /// What a revert brings back, `+`, and takes away, `-`: databases by folded name, tables by id.
+    pub reverted: BTreeSet<String>,
 }
 
 /// A world under change.

@@ -3,10 +3,10 @@
 //! Where a later commit stands in the way there is nothing to do but to refuse. The engine may
 //! refuse more often than this says, for it judges by the kind of what was done since.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::draft::Draft;
+use super::draft::{Draft, RowChange};
 use super::fit::{Refusal, refuse};
 use super::world::{Database, Row, State, Table, World, fold, key_of};
 
@@ -37,12 +37,37 @@ fn said_back(then: &Said, made: &Said, now: &Said) -> Result<Said, Refusal> {
     Ok((comment, properties))
 }
 
+/// What is brought back and taken away. It is decided once: where the same is done once more on
+/// what others have changed meanwhile, what they did is no reason to do more, or less.
+struct Decided {
+    given: Option<BTreeSet<String>>,
+    made: BTreeSet<String>,
+}
+
+impl Decided {
+    fn on(&mut self, what: String, here: bool) -> bool {
+        let does = self.given.as_ref().map_or(here, |given| given.contains(&what));
+        if does {
+            self.made.insert(what);
+        }
+        does
+    }
+}
+
 impl Draft<'_> {
     /// Undoes what was done between two versions.
     pub fn revert(&mut self, before: u64, after: u64) -> Result<(), Refusal> {
         let old = self.past.world(before).clone();
         let new = self.past.world(after).clone();
-        self.databases_that_return(&old, &new);
+        let given = match &mut self.given {
+            Some((changes, ..)) => match changes.pop_front() {
+                Some(change) => Some(change.reverted),
+                None => return refuse("decided otherwise"),
+            },
+            None => None,
+        };
+        let mut decided = Decided { given, made: BTreeSet::new() };
+        self.databases_that_return(&old, &new, &mut decided)?;
         let ids = |world: &World| world.tables.values().map(|t| t.id).collect::<Vec<_>>();
         let mut all: Vec<u64> = ids(&old).into_iter().chain(ids(&new)).collect();
         all.sort_unstable();
@@ -54,14 +79,15 @@ impl Draft<'_> {
         for id in all {
             let now = self.world.by_id(id).cloned();
             match (old.by_id(id), new.by_id(id), now) {
-                (None, Some(made), Some(now)) => {
+                (None, Some(made), now) => {
+                    if !decided.on(format!("-{id}"), now.is_some()) {
+                        continue;
+                    }
+                    let Some(now) = now else { return refuse("Revert") };
                     // Carried over, it is a drop of what has been read: that goes with other
                     // properties and further columns.
-                    let rows = |state: &State| {
-                        state.rows.iter().map(|row| (row.id, row.changed)).collect::<Vec<_>>()
-                    };
                     let same = match self.given.is_some() {
-                        true => rows(&made.state) == rows(&now.state),
+                        true => rows_with(&made.state) == rows_with(&now.state),
                         false => same_content(&made.state, &now.state),
                     };
                     if !same || made.name != now.name {
@@ -70,7 +96,12 @@ impl Draft<'_> {
                     self.world.tables.remove(&key_of(&now.name));
                     self.records.push(("".to_owned(), "".to_owned(), [0; 3]));
                 }
-                (Some(then), None, None) => returning.push(then.clone()),
+                (Some(then), None, now) if decided.on(format!("+{id}"), now.is_none()) => {
+                    if now.is_some() {
+                        return refuse("Revert");
+                    }
+                    returning.push(then.clone());
+                }
                 (Some(then), Some(made), now) => {
                     if then.name == made.name && Arc::ptr_eq(&then.state, &made.state) {
                         continue;
@@ -116,28 +147,53 @@ impl Draft<'_> {
             self.put_shared(&key, state);
             self.note("", &name, [0; 3]);
         }
-        self.databases_that_go(&old, &new)
+        self.databases_that_go(&old, &new, &mut decided)?;
+        self.decided.push(RowChange { reverted: decided.made, ..RowChange::default() });
+        Ok(())
     }
 
-    fn databases_that_return(&mut self, old: &World, new: &World) {
+    fn note_database(&mut self, name: &str) {
+        self.records.push((String::new(), name.to_owned(), [0; 3]));
+    }
+
+    fn databases_that_return(
+        &mut self,
+        old: &World,
+        new: &World,
+        decided: &mut Decided,
+    ) -> Result<(), Refusal> {
         for (folded, database) in &old.databases {
-            if !new.databases.contains_key(folded) && !self.world.databases.contains_key(folded) {
-                self.world.databases.insert(folded.clone(), database.clone());
-                self.note("", &(database.name.clone(), String::new()), [0; 3]);
+            let is_there = self.world.databases.contains_key(folded);
+            if new.databases.contains_key(folded) || !decided.on(format!("+{folded}"), !is_there) {
+                continue;
             }
+            if is_there {
+                return refuse("Catalog.DatabaseExists");
+            }
+            self.world.databases.insert(folded.clone(), database.clone());
+            self.note_database(&database.name);
         }
+        Ok(())
     }
 
-    fn databases_that_go(&mut self, old: &World, new: &World) -> Result<(), Refusal> {
+    fn databases_that_go(
+        &mut self,
+        old: &World,
+        new: &World,
+        decided: &mut Decided,
+    ) -> Result<(), Refusal> {
         for (folded, made) in &new.databases {
             let now = self.world.databases.get(folded).cloned();
             match (old.databases.get(folded), now) {
-                (None, Some(_)) => {
-                    if self.world.tables.keys().any(|(of, _)| of == folded) {
+                (None, now) => {
+                    if !decided.on(format!("-{folded}"), now.is_some()) {
+                        continue;
+                    }
+                    if now.is_none() || self.world.tables.keys().any(|(of, _)| of == folded) {
                         return refuse("Revert");
                     }
                     self.world.databases.remove(folded);
-                    self.note("", &(made.name.clone(), String::new()), [0; 3]);
+                    self.note_database(&made.name);
                 }
                 (Some(then), now) if then != made => {
                     let Some(now) = now else { return refuse("Revert") };
@@ -146,7 +202,7 @@ impl Draft<'_> {
                     let database = Database { name: now.name.clone(), comment, properties };
                     if database != now {
                         self.world.databases.insert(fold(&now.name), database);
-                        self.note("", &(made.name.clone(), String::new()), [0; 3]);
+                        self.note_database(&made.name);
                     }
                 }
                 _ => {}
@@ -156,13 +212,15 @@ impl Draft<'_> {
     }
 }
 
-/// Whether two states show the same; where rows lie does not matter.
+/// The rows of a state with the versions behind them; where they lie does not matter.
+fn rows_with(state: &State) -> BTreeMap<u64, u64> {
+    state.rows.iter().map(|row| (row.id, row.changed)).collect()
+}
+
+/// Whether two states show the same.
 fn same_content(one: &State, other: &State) -> bool {
-    let rows = |state: &State| -> BTreeMap<u64, u64> {
-        state.rows.iter().map(|row| (row.id, row.changed)).collect()
-    };
     let bare = |state: &State| State { rows: Vec::new(), ..state.clone() };
-    rows(one) == rows(other) && bare(one) == bare(other)
+    rows_with(one) == rows_with(other) && bare(one) == bare(other)
 }
 
 /// The state that is left when the step between two is undone on a third: that third itself if
@@ -196,7 +254,7 @@ fn undone_rows(
     let mut rows = by_id(now);
     // A row that was only written anew is the same, unless columns come back with it.
     let changed = |row: &Row| (row.changed, if columns_stay { (0, 0) } else { row.place });
-    let ids: std::collections::BTreeSet<u64> = then.keys().chain(made.keys()).copied().collect();
+    let ids: BTreeSet<u64> = then.keys().chain(made.keys()).copied().collect();
     for id in ids {
         let (old, new) = (then.get(&id).map(changed), made.get(&id).map(changed));
         if old == new {

@@ -135,6 +135,9 @@ impl Catalog {
             let restored = old.databases.iter().map(|(name, database)| {
                 let mut database = Database::clone(database);
                 database.tables_changed = place.at;
+                let is_it = |now: &&Arc<Database>| now.created == database.created;
+                let now = self.databases.get(name).filter(is_it);
+                database.arrived = now.map_or(place.at, |now| now.arrived);
                 (name.clone(), Arc::new(database))
             });
             self.databases = restored.collect();

@@ -1,4 +1,4 @@
-//! Alters the columns of a table. No row is touched.
+//! Alters the columns of a table: all that one call alters at one go. No row is touched.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use crate::catalog::Catalog;
 use crate::commit::{Metrics, OperationKind};
 use crate::error::CatalogError;
 use crate::name::TableName;
-use crate::schema::TableSchema;
+use crate::schema::{Alteration, TableSchema};
 use crate::table::{TableState, TableVersion};
 use crate::write_set::SchemaChange;
 
@@ -55,42 +55,44 @@ pub(super) fn alter(
     alterations: &[SchemaChange],
     place: &Place,
 ) -> Result<(), CatalogError> {
+    if alterations.is_empty() {
+        return Ok(());
+    }
     let wrong = |source| CatalogError::Schema { table: name.clone(), source: Arc::new(source) };
+    let schema = Arc::clone(&state.schema);
+    let mut columns = Alteration::new(&schema);
     for alteration in alterations {
-        let schema = &state.schema;
         let mut stamp = place.at;
         let altered = match alteration {
             SchemaChange::AddColumns(fields) => {
                 next.stamps.add_column = place.at;
                 stamp = next.stamps.schema;
-                schema.add_columns(fields, &mut next.marks.next_column)
+                columns.add_columns(fields, &mut next.marks.next_column)
             }
-            SchemaChange::RenameColumn { from, to } => schema.rename_column(from, to),
+            SchemaChange::RenameColumn { from, to } => columns.rename_column(from, to),
             SchemaChange::DropColumns(names) => {
-                let partition = state.partition_columns();
-                let kept = |c: &&String| {
-                    partition.iter().any(|p| crate::schema::fold(p) == crate::schema::fold(c))
-                };
+                let partition_by = &state.details.partition_by;
+                let kept =
+                    |c: &&String| columns.id_of(c).is_some_and(|id| partition_by.contains(&id));
                 if let Some(column) = names.iter().find(kept) {
                     let (table, column) = (name.clone(), column.clone());
                     return Err(CatalogError::PartitionColumn { table, column });
                 }
-                schema.drop_columns(names)
+                columns.drop_columns(names)
             }
-            SchemaChange::WidenColumn { name, to } => schema.widen_column(name, to),
-            SchemaChange::SetNullable(name) => schema.set_nullable(name),
+            SchemaChange::WidenColumn { name, to } => columns.widen_column(name, to),
+            SchemaChange::SetNullable(name) => columns.set_nullable(name),
             SchemaChange::SetColumnComment { name, comment } => {
                 next.stamps.property = place.at;
                 stamp = next.stamps.schema;
-                schema.set_column_comment(name, comment.clone())
+                columns.set_column_comment(name, comment.clone())
             }
         };
-        state.schema = Arc::new(altered.map_err(wrong)?);
+        altered.map_err(wrong)?;
         next.stamps.schema = stamp;
     }
-    if !alterations.is_empty() {
-        let schema = Arc::clone(&state.schema);
-        state.layout_of(&schema);
-    }
+    let altered = Arc::new(columns.finish().map_err(wrong)?);
+    state.layout_of(&altered);
+    state.schema = altered;
     Ok(())
 }

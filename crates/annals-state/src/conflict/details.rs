@@ -41,10 +41,11 @@ pub(super) fn check_told_databases(
     head: &Catalog,
 ) -> Result<(), Box<(Subject, Refusal)>> {
     for (name, then) in &reads.told_databases {
-        let now = head.database(name).map(|database| database.created);
-        if *then != now {
+        let now = head.database(name);
+        if *then != now.map(|database| database.created) {
             let rule = Rule::ReadChanged { theirs: "a create or drop" };
-            let refusal = Refusal::new(rule, now.unwrap_or(head.databases_changed));
+            let winner = now.map_or(head.databases_changed, |database| database.arrived);
+            let refusal = Refusal::new(rule, winner);
             return Err(Box::new((Subject::Database(name.clone()), refusal)));
         }
     }

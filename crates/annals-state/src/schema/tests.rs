@@ -10,6 +10,7 @@ use arrow_schema::{DataType, Field, FieldRef, Fields, IntervalUnit, Schema, Time
 
 use super::*;
 
+mod altering;
 mod casting;
 mod evolution;
 mod kinship;

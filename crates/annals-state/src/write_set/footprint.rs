@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Change, PropertyPatch, SchemaChange};
+use super::{Change, NewSchema, PropertyPatch, SchemaChange};
 use crate::catalog::Catalog;
 use crate::name::TableName;
 use crate::predicate::Predicate;
@@ -89,10 +89,16 @@ impl Footprints {
                 footprint.kinds.add(Kinds::OVERWRITE);
                 let same = footprint.base.as_ref().is_some_and(|table| {
                     let state = table.state();
-                    TableSchema::same(schema, &state.schema)
-                        && *partition_by == state.details.partition_by
-                        && *kind == state.kind
+                    let columns = match schema {
+                        NewSchema::Kept => true,
+                        NewSchema::Merged(schema) | NewSchema::Given(schema) => {
+                            TableSchema::same(schema, &state.schema)
+                        }
+                    };
+                    columns && *partition_by == state.details.partition_by && *kind == state.kind
                 });
+                // What others said of columns meanwhile is not in it.
+                footprint.sets_schema |= matches!(schema, NewSchema::Merged(_));
                 if !same {
                     footprint.kinds.add(Kinds::SCHEMA);
                 }

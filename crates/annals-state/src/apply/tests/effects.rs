@@ -18,7 +18,7 @@ use crate::save_mode::SaveMode;
 use crate::schema::{Column, ColumnId, TableSchema};
 use crate::table::{Details, TableKind, TableVersion};
 use crate::version::{Version, VersionId};
-use crate::write_set::{Change, NewRows, PropertyPatch, Removal, SchemaChange, Staged};
+use crate::write_set::{Change, NewRows, NewSchema, PropertyPatch, Removal, SchemaChange, Staged};
 
 fn longs(names: &[&str]) -> Arc<TableSchema> {
     let column = |(at, name): (usize, &&str)| {
@@ -342,7 +342,7 @@ fn a_replacement_counts_as_a_change_of_schema_only_if_it_is_one() {
         let change = Change::Replace {
             name: table("a"),
             kind,
-            schema: longs(&["k", "v"]),
+            schema: NewSchema::Given(longs(&["k", "v"])),
             partition_by: partition_by.iter().map(|id| ColumnId(*id)).collect(),
             patch,
             rows: NewRows::none(Arc::clone(state.schema())),

@@ -25,7 +25,7 @@ use crate::schema::{
 };
 use crate::table::{Details, TableKind, TableVersion};
 use crate::version::{Version, VersionId};
-use crate::write_set::{Change, NewRows, PropertyPatch, Removal, SchemaChange};
+use crate::write_set::{Change, NewRows, NewSchema, PropertyPatch, Removal, SchemaChange};
 
 /// The name and type of a column; all are nullable.
 pub(crate) type ColumnOf = (String, DataType);
@@ -336,23 +336,25 @@ fn overwrite(
     let label = OperationKind::Overwrite;
     let Some(table) = catalog.table(&name) else {
         let rows = nowhere();
-        let (schema, kind) = (Arc::clone(&rows.layout), TableKind::Managed);
+        let (schema, kind) = (NewSchema::Given(Arc::clone(&rows.layout)), TableKind::Managed);
         let partition_by = Arc::from([]);
         return Change::Replace { name, kind, schema, partition_by, patch, rows, label };
     };
     let state = table.state();
-    let schema = match columns {
-        None => Arc::clone(state.schema()),
+    let (schema, layout) = match columns {
+        None => (NewSchema::Kept, Arc::clone(state.schema())),
         Some(columns) => {
             let mut next = table.high_water().next_column;
             let of = schema_of(columns);
-            for_replaced_table(&of, state.schema(), Nullability::AsWritten, &mut next).unwrap()
+            let made = for_replaced_table(&of, state.schema(), Nullability::AsWritten, &mut next);
+            let made = made.unwrap();
+            (NewSchema::Given(Arc::clone(&made)), made)
         }
     };
     Change::Replace {
         name,
         kind: TableKind::Managed,
-        rows: new_rows(&schema, rows),
+        rows: new_rows(&layout, rows),
         schema,
         partition_by: Arc::clone(&state.details().partition_by),
         patch,
