@@ -14,6 +14,7 @@ mod casting;
 mod evolution;
 mod kinship;
 mod laws;
+mod shapes;
 mod values;
 
 const S: TimeUnit = TimeUnit::Second;

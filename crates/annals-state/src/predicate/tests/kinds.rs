@@ -1,0 +1,182 @@
+//! Kinds of columns and literals that stand beside each other seldom, and are compared all the same.
+
+use super::*;
+
+use arrow_array::types::Int64Type;
+use arrow_buffer::i256;
+use arrow_schema::IntervalUnit;
+
+fn ints(values: &[i64], to: DataType) -> ArrayRef {
+    cast(&Int64Array::from(values.to_vec()), &to).unwrap()
+}
+
+/// What all six operators say of column `x` beside column `y`, row by row; that pruning agrees.
+fn beside(x: &ArrayRef, y: &ArrayRef) -> Vec<Vec<Option<bool>>> {
+    let batch = batch_of(vec![("x", x.clone()), ("y", y.clone())]);
+    let chunk = Chunk::new(batch.clone());
+    let (x, y) = (|| col("x"), || col("y"));
+    let six = [x().eq(y()), x().ne(y()), x().lt(y()), x().lt_eq(y()), x().gt(y()), x().gt_eq(y())];
+    let mut rows = vec![Vec::new(); batch.num_rows()];
+    for predicate in six {
+        let bound = predicate.bind(&batch.schema()).unwrap_or_else(|e| panic!("{predicate}: {e}"));
+        let result = bound.evaluate(&batch).unwrap();
+        for (row, value) in rows.iter_mut().zip(&result) {
+            row.push(value);
+        }
+        match bound.prune(chunk.rows(), |column| chunk.bounds(column)) {
+            Matches::None => assert_eq!(result.true_count(), 0, "{predicate}"),
+            Matches::All => assert_eq!(result.true_count(), result.len(), "{predicate}"),
+            Matches::Some => {}
+        }
+    }
+    rows
+}
+
+#[test]
+fn columns_of_different_types_are_compared_by_value() {
+    use DataType as D;
+    let bytes = |to: D| cast(&BinaryArray::from_iter_values([b"a", b"b", b"c"]), &to).unwrap();
+    let duo = || Arc::new(BinaryArray::from_iter_values([b"b", b"b", b"b"])) as ArrayRef;
+    let decimal = |values: &[i64], to: D| ints(values, to);
+    let cases: Vec<(ArrayRef, ArrayRef)> = vec![
+        (bytes(D::LargeBinary), duo()),
+        (bytes(D::BinaryView), duo()),
+        (ints(&[1, 2, 3], D::Int16), ints(&[2, 2, 2], D::UInt64)),
+        (ints(&[1, 2, 3], D::UInt16), ints(&[2, 2, 2], D::UInt64)),
+        (ints(&[40_000, 50_000, 60_000], D::UInt16), decimal(&[50_000; 3], D::Decimal64(7, 2))),
+        (ints(&[-30_000, -20_000, 0], D::Int16), decimal(&[-20_000; 3], D::Decimal64(7, 2))),
+        (decimal(&[1, 2, 3], D::Decimal256(45, 10)), decimal(&[2; 3], D::Decimal128(38, 0))),
+        (decimal(&[1, 2, 3], D::Decimal32(4, 1)), decimal(&[2; 3], D::Decimal256(40, 3))),
+    ];
+    let known = |six: [bool; 6]| six.map(Some).to_vec();
+    for (x, y) in cases {
+        let expected = [known(LESS), known(EQUAL), known(GREATER)];
+        assert_eq!(beside(&x, &y), expected, "{} {}", x.data_type(), y.data_type());
+    }
+    // Digits that no decimal has.
+    let (x, y) = (decimal(&[1], D::Decimal256(76, 0)), decimal(&[1], D::Decimal256(76, 40)));
+    let batch = batch_of(vec![("x", x), ("y", y)]);
+    assert!(col("x").eq(col("y")).bind(&batch.schema()).is_err());
+}
+
+#[test]
+fn beside_nothing_but_nulls_all_is_null() {
+    let void: ArrayRef = Arc::new(NullArray::new(2));
+    let some = ints(&[1, 2], DataType::Int32);
+    for (x, y) in [(&void, &some), (&some, &void), (&void, &void)] {
+        assert_eq!(beside(x, y), [[None; 6]; 2]);
+    }
+}
+
+#[test]
+fn intervals_are_compared_with_their_own_unit_alone() {
+    let of =
+        |months: &[i32]| -> ArrayRef { Arc::new(IntervalYearMonthArray::from(months.to_vec())) };
+    let equal = on(&of(&[1, 2]), &col("x").eq(literal(IntervalYearMonthArray::from(vec![2]))));
+    assert_eq!(equal, [Some(false), Some(true)]);
+    let days = DataType::Interval(IntervalUnit::DayTime);
+    let schema = Schema::new(vec![Field::new("x", days, true)]);
+    let months = literal(IntervalYearMonthArray::from(vec![2]));
+    assert!(col("x").eq(months).bind(&schema).is_err());
+}
+
+/// Checks a column of three values, none greater than the next, beside a literal.
+#[track_caller]
+fn assert_six(values: &ArrayRef, value: &Literal, expected: [[bool; 6]; 3]) {
+    for (index, predicate) in six(value).into_iter().enumerate() {
+        let wanted: Vec<_> = expected.iter().map(|row| Some(row[index])).collect();
+        assert_eq!(on(values, &predicate), wanted, "{} {predicate}", values.data_type());
+    }
+}
+
+#[test]
+fn a_decimal_of_any_width_is_a_literal_with_all_its_digits() {
+    let two_and_a_half = [
+        literal(Decimal32Array::from(vec![25]).with_precision_and_scale(3, 1).unwrap()),
+        literal(Decimal64Array::from(vec![25]).with_precision_and_scale(3, 1).unwrap()),
+        literal(Decimal128Array::from(vec![25]).with_precision_and_scale(3, 1).unwrap()),
+        literal(
+            Decimal256Array::from(vec![i256::from_i128(25)])
+                .with_precision_and_scale(3, 1)
+                .unwrap(),
+        ),
+    ];
+    for value in two_and_a_half {
+        let whole = [LESS, GREATER, GREATER];
+        assert_six(&ints(&[2, 3, 4], DataType::Int64), &value, whole);
+        assert_six(&ints(&[2, 3, 4], DataType::Decimal128(10, 0)), &value, whole);
+    }
+}
+
+#[test]
+fn a_literal_beyond_any_power_of_ten_is_still_zero_or_beyond_all() {
+    let column = Decimal256Array::from([-1, 0, 1].map(i256::from_i128).to_vec());
+    let column: ArrayRef = Arc::new(column.with_precision_and_scale(76, 76).unwrap());
+    let shifted = |unscaled: i128| {
+        let array = Decimal256Array::from(vec![i256::from_i128(unscaled)]);
+        literal(array.with_precision_and_scale(76, -40).unwrap())
+    };
+    assert_six(&column, &shifted(0), [LESS, EQUAL, GREATER]);
+    assert_six(&column, &shifted(1), [LESS; 3]);
+    assert_six(&column, &shifted(-1), [GREATER; 3]);
+}
+
+#[test]
+fn a_half_float_is_compared_with_what_lies_between_two_of_them() {
+    let halves = |values: [f64; 3]| cast(&Float64Array::from(values.to_vec()), &DataType::Float16);
+    let column = halves([1.0, 1.999_023_437_5, 2.0]).unwrap();
+    assert_six(&column, &1.9999.into(), [LESS, LESS, GREATER]);
+    let column = halves([-2.0, -1.999_023_437_5, -1.0]).unwrap();
+    assert_six(&column, &(-1.9994).into(), [LESS, GREATER, GREATER]);
+}
+
+#[test]
+fn integers_out_of_the_range_of_an_unsigned_column_are_beyond_it() {
+    for (to, beyond) in
+        [(DataType::UInt8, 256_i64), (DataType::UInt16, 65_536), (DataType::UInt32, 1 << 32)]
+    {
+        let column = ints(&[0, 1, beyond - 1], to);
+        assert_six(&column, &beyond.into(), [LESS; 3]);
+        assert_six(&column, &(-1).into(), [GREATER; 3]);
+        assert_six(&column, &(beyond - 1).into(), [LESS, LESS, EQUAL]);
+    }
+}
+
+#[test]
+fn a_literal_goes_into_a_type_that_expresses_it_exactly() {
+    use DataType as D;
+    let array = |value: &ArrayRef| (value.data_type().clone(), value.is_null(0));
+    let into = |value: Literal, to: &D| value.exactly(to);
+    let same = Literal::from(1_i64);
+    assert!(Arc::ptr_eq(&into(same.clone(), &D::Int64).unwrap(), same.array()));
+    let zero = into(0.into(), &D::Float64).unwrap();
+    assert_eq!(zero.as_ref(), &Float64Array::from(vec![0.0]) as &dyn Array);
+    let hundred = into(100_i64.into(), &D::Int8).unwrap();
+    assert_eq!(hundred.as_ref(), &Int8Array::from(vec![100]) as &dyn Array);
+    assert!(into(300_i64.into(), &D::Int8).is_none());
+    assert!(into(0.5.into(), &D::Int32).is_none());
+    assert!(into("a".into(), &D::Int32).is_none());
+    assert!(into(1.into(), &D::new_list(D::Int32, true)).is_none());
+    for to in [D::Int32, D::Utf8, D::new_list(D::Int32, true)] {
+        assert_eq!(array(&into(None::<i64>.into(), &to).unwrap()), (to, true));
+    }
+    // An encoding of the type is made for it.
+    let dictionary = D::Dictionary(Box::new(D::Int8), Box::new(D::Utf8));
+    let encoded = into("a".into(), &dictionary).unwrap();
+    assert_eq!(array(&encoded), (dictionary, false));
+    assert_eq!(
+        cast(&encoded, &D::Utf8).unwrap().as_ref(),
+        &StringArray::from(vec!["a"]) as &dyn Array
+    );
+}
+
+#[test]
+fn an_operand_is_a_literal_or_a_column() {
+    let value = Operand::from(1_i64);
+    let array = value.literal().unwrap().array();
+    assert_eq!(arrow_array::cast::AsArray::as_primitive::<Int64Type>(array).value(0), 1);
+    assert_eq!(value.column(), None);
+    let column = Operand::from(col("x"));
+    assert_eq!(column.column(), Some("x"));
+    assert!(column.literal().is_none());
+}
