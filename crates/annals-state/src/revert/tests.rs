@@ -418,7 +418,7 @@ fn what_is_in_the_way_is_told_in_words() {
     for (reason, words) in cases {
         let subject = Subject::Table(table("t"));
         let obstacle = Obstacle { subject, reason, version: VersionId(7), commit: None };
-        assert_eq!(obstacle.to_string(), format!("table default.t: {words} in v7"));
+        assert_eq!(obstacle.to_string(), format!("default.t: {words} in v7"));
     }
     // Where it was done, if that is known.
     let mut story = Story::new();
