@@ -118,6 +118,8 @@ fn a_column_grows_within_its_encoding_and_its_kind_of_list() {
     let item = |of| field("item", of);
     let odd_runs = |of| RunEndEncoded(strict("ends", Int32), field("values", of));
     let cases = [
+        // What is not promised to be sorted is not sorted beside what is.
+        (map(Utf8, Int64), sorted(map(Utf8, Int32)), map(Utf8, Int64)),
         // Arrow's kernels make no runs of these names: the column becomes a plain one.
         (Int64, odd_runs(Int32), Int64),
         (dictionary(Int8, Int64), Int32, Int64),
@@ -139,15 +141,9 @@ fn a_column_grows_within_its_encoding_and_its_kind_of_list() {
     for (from, to, expected) in cases {
         assert_eq!(grown(from.clone(), to.clone()).unwrap(), expected, "{from} into {to}");
     }
-    for (from, to) in [
-        // Arrow's kernels make no dictionary of these.
-        (FixedSizeBinary(2), dictionary(Int8, FixedSizeBinary(3))),
-        // What was promised to be sorted stays so.
-        (map(Utf8, Int64), sorted(map(Utf8, Int32))),
-    ] {
-        let error = grown(from.clone(), to.clone()).unwrap_err();
-        assert!(matches!(error, SchemaError::Types { .. }), "{from} into {to}: {error}");
-    }
+    // Arrow's kernels make no dictionary of these.
+    let error = grown(FixedSizeBinary(2), dictionary(Int8, FixedSizeBinary(3))).unwrap_err();
+    assert!(matches!(error, SchemaError::Types { .. }), "{error}");
 }
 
 #[test]
