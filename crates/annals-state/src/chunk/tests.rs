@@ -272,3 +272,47 @@ fn memory_that_several_chunks_keep_counts_once() {
     assert_eq!(unique_buffer_bytes([&one, &other]), 64);
     assert_eq!(unique_buffer_bytes([]), 0);
 }
+
+#[test]
+fn a_dictionary_and_runs_need_what_of_them_is_used() {
+    use arrow_array::types::Int8Type;
+    // Of eight values two rows use no more than a quarter.
+    let values: ArrayRef = Arc::new(Int64Array::from_iter_values(0..8));
+    let keys = Int8Array::from(vec![3, 5]);
+    let dictionary = DictionaryArray::<Int8Type>::new(keys, values);
+    assert_eq!(chunk_of(Arc::new(dictionary)).bytes(), 2 + 16);
+    let ends = PrimitiveArray::<Int32Type>::from(vec![2, 3]);
+    let runs = RunArray::try_new(&ends, &Int64Array::from(vec![1, 2])).unwrap();
+    assert_eq!(chunk_of(Arc::new(runs)).bytes(), 2 * 4 + 2 * 8);
+}
+
+#[test]
+fn of_a_value_that_stands_twice_in_a_dictionary_the_first_row_counts() {
+    use arrow_array::types::Int8Type;
+    let values: ArrayRef = Arc::new(StringArray::from(vec!["b", "a", "b", "a"]));
+    for (keys, first) in [([3, 1, 2, 0], (0, 2)), ([1, 3, 0, 2], (0, 2)), ([2, 0, 3, 1], (2, 0))] {
+        let keys = Int8Array::from(keys.to_vec());
+        let array = DictionaryArray::<Int8Type>::new(keys, Arc::clone(&values));
+        let chunk = chunk_of(Arc::new(array));
+        let stats = chunk.stats(0);
+        assert_eq!((stats.min_row(), stats.max_row()), (Some(first.0), Some(first.1)));
+    }
+}
+
+#[test]
+fn bounds_that_cannot_be_compared_are_none() {
+    let of = |values: Vec<i64>| Some(Arc::new(Int64Array::from(values)) as ArrayRef);
+    let other = Some(Arc::new(Int32Array::from(vec![1])) as ArrayRef);
+    for (one, two) in [(of(vec![]), of(vec![1])), (of(vec![1]), of(vec![])), (of(vec![1]), other)] {
+        assert!(ColumnStats::smaller(one.clone(), two.clone()).is_none());
+        assert!(ColumnStats::larger(one, two).is_none());
+    }
+}
+
+#[test]
+fn rows_of_no_columns_are_picked_too() {
+    let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(5));
+    let none = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &options);
+    let picked = pick_rows(&none.unwrap(), &UInt32Array::from(vec![0, 4])).unwrap();
+    assert_eq!(picked.num_rows(), 2);
+}

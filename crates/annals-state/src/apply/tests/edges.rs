@@ -148,3 +148,11 @@ fn a_mode_does_to_a_view_what_it_may() {
     assert!(matches!(SaveMode::Append.decide(None), Decision::Create));
     assert_eq!(SaveMode::Append.to_string(), "append");
 }
+
+#[test]
+fn where_rows_come_from_is_none_of_no_rows() {
+    use crate::table::{Lineage, Origin};
+    assert!(Lineage::of([]).is_empty());
+    let one = Origin { row: 1, born: VersionId(1), changed: VersionId(1) };
+    assert!(!Lineage::of([one]).is_empty());
+}

@@ -47,6 +47,13 @@ fn columns_of_different_types_are_compared_by_value() {
         (ints(&[-30_000, -20_000, 0], D::Int16), decimal(&[-20_000; 3], D::Decimal64(7, 2))),
         (decimal(&[1, 2, 3], D::Decimal256(45, 10)), decimal(&[2; 3], D::Decimal128(38, 0))),
         (decimal(&[1, 2, 3], D::Decimal32(4, 1)), decimal(&[2; 3], D::Decimal256(40, 3))),
+        (decimal(&[1, 2, 3], D::Decimal256(60, 20)), decimal(&[2; 3], D::Decimal128(38, 0))),
+        (ints(&[1, 86_400_000, 86_400_001], D::Date64), ints(&[1; 3], D::Date32)),
+        (ints(&[0, 1, 2], D::Date32), ints(&[86_400; 3], D::Timestamp(TimeUnit::Second, None))),
+        (
+            ints(&[1, 2, 3], D::Time32(TimeUnit::Second)),
+            ints(&[2_000_000; 3], D::Time64(TimeUnit::Microsecond)),
+        ),
     ];
     let known = |six: [bool; 6]| six.map(Some).to_vec();
     for (x, y) in cases {
@@ -140,6 +147,23 @@ fn integers_out_of_the_range_of_an_unsigned_column_are_beyond_it() {
         assert_six(&column, &(-1).into(), [GREATER; 3]);
         assert_six(&column, &(beyond - 1).into(), [LESS, LESS, EQUAL]);
     }
+    for (to, beyond) in
+        [(DataType::Int8, 128_i64), (DataType::Int16, 1 << 15), (DataType::Int32, 1 << 31)]
+    {
+        let column = ints(&[-beyond, 0, beyond - 1], to);
+        assert_six(&column, &beyond.into(), [LESS; 3]);
+        assert_six(&column, &(-beyond - 1).into(), [GREATER; 3]);
+        assert_six(&column, &(-beyond).into(), [EQUAL, GREATER, GREATER]);
+    }
+    let decimals = ints(&[-1, 0, 1], DataType::Decimal32(9, 0));
+    assert_six(&decimals, &5_000_000_000_i64.into(), [LESS; 3]);
+    let huge = Decimal256Array::from(vec![i256::from_i128(10).wrapping_pow(50)]);
+    let huge = literal(huge.with_precision_and_scale(76, 0).unwrap());
+    assert_six(&ints(&[-1, 0, 1], DataType::Decimal128(38, 0)), &huge, [LESS; 3]);
+    // The first day that there is.
+    let days = [i64::from(i32::MIN), i64::from(i32::MIN) + 1, 0];
+    let first = literal(Date64Array::from(vec![days[0] * 86_400_000]));
+    assert_six(&ints(&days, DataType::Date32), &first, [EQUAL, GREATER, GREATER]);
 }
 
 #[test]
@@ -179,4 +203,120 @@ fn an_operand_is_a_literal_or_a_column() {
     let column = Operand::from(col("x"));
     assert_eq!(column.column(), Some("x"));
     assert!(column.literal().is_none());
+}
+
+#[test]
+fn a_literal_cut_out_of_a_column_with_nulls_is_a_value() {
+    // What is cut out keeps a mask in which there is no null.
+    let column: ArrayRef = Arc::new(Int64Array::new(vec![7].into(), Some(vec![true].into())));
+    assert!(column.nulls().is_some());
+    let value = Literal::from_array(column).unwrap();
+    assert_eq!(value.exactly(&DataType::Int8).unwrap().null_count(), 0);
+    assert_eq!(col("x").eq(value.clone()).to_string(), "x = 7");
+    assert_six(&ints(&[6, 7, 8], DataType::Int32), &value, [LESS, EQUAL, GREATER]);
+}
+
+#[test]
+fn long_bytes_are_shortened_in_a_message() {
+    let text = col("x").eq(vec![0xAB_u8; 100]).to_string();
+    assert_eq!(text, format!("x = X'{}'… 68 more", "AB".repeat(32)));
+}
+
+#[test]
+fn rows_of_another_number_are_an_error() {
+    let schema = Schema::new(vec![Field::new("x", DataType::Int64, true)]);
+    let bound = col("x").gt(1).bind(&schema).unwrap();
+    let two = ints(&[1, 2], DataType::Int64);
+    assert!(bound.evaluate_columns(3, |_| two.clone()).is_err());
+    assert!(bound.evaluate_columns(2, |_| two.clone()).is_ok());
+}
+
+#[test]
+fn a_column_of_another_name_is_guessed_if_it_is_near() {
+    let told = |asked: &str, names: &[&str]| {
+        let fields: Vec<_> = names.iter().map(|n| Field::new(*n, DataType::Int32, true)).collect();
+        col(asked).is_null().bind(&Schema::new(fields)).unwrap_err().to_string()
+    };
+    for (asked, near) in [("disqqnce", "distance"), ("elay", "delay"), ("delayed", "delay")] {
+        assert!(told(asked, &[near]).ends_with(&format!("did you mean `{near}`?")), "{asked}");
+    }
+    for (asked, far) in [("dyyly", "delay"), ("rizgi", "origin"), ("", "ab")] {
+        assert!(told(asked, &[far]).ends_with(&format!("there are `{far}`")), "{asked}");
+    }
+    assert!(told("x", &[]).ends_with("there are no columns"));
+    let many = ["aa", "bb", "cc", "dd", "ee", "ff", "gg"];
+    assert!(told("xxxxxx", &many).ends_with("`ee` and 2 more"));
+}
+
+/// What statistics of values without nulls tell of a predicate on column `x`.
+fn pruned(x: &ArrayRef, predicate: &Predicate) -> Matches {
+    let chunk = Chunk::new(batch_of(vec![("x", x.clone())]));
+    let bound = predicate.bind(&chunk.batch().schema()).unwrap();
+    bound.prune(chunk.rows(), |column| chunk.bounds(column))
+}
+
+#[test]
+fn statistics_tell_as_much_as_they_can() {
+    let x = ints(&[1, 5, 9], DataType::Int64);
+    let five = ints(&[5, 5], DataType::Int64);
+    let in_list = |values: &[Option<i64>]| col("x").is_in(values.to_vec());
+    for (column, predicate, expected) in [
+        (&x, col("x").gt(0).and(col("x").lt(10)), Matches::All),
+        (&x, col("x").gt(0).and(col("x").lt(1)), Matches::None),
+        (&x, col("x").gt(5).or(col("x").lt(10)), Matches::All),
+        (&five, in_list(&[Some(5)]), Matches::All),
+        (&five, in_list(&[Some(5), None]), Matches::All),
+        (&five, in_list(&[Some(4), Some(6)]), Matches::None),
+        (&x, in_list(&[Some(5), None]), Matches::Some),
+        (&x, !in_list(&[Some(5), None]), Matches::None),
+        (&x, in_list(&[Some(10)]), Matches::None),
+    ] {
+        assert_eq!(pruned(column, &predicate), expected, "{predicate}");
+    }
+    // Compared as floats, for the literal is none of the column's values.
+    let decimals = ints(&[3, 4], DataType::Decimal128(10, 2));
+    assert_eq!(pruned(&decimals, &col("x").gt(2.5)), Matches::All);
+    assert_eq!(pruned(&decimals, &col("x").lt(2.5)), Matches::None);
+    let bytes: ArrayRef =
+        Arc::new(FixedSizeBinaryArray::try_from_iter([b"ab", b"ac"].iter()).unwrap());
+    assert_eq!(pruned(&bytes, &col("x").gt(b"a".as_slice())), Matches::All);
+    assert_eq!(pruned(&bytes, &col("x").lt(b"a".as_slice())), Matches::None);
+    let (narrow, wide) = (ints(&[1, 2], DataType::Int32), ints(&[3, 4], DataType::Int64));
+    let chunk = Chunk::new(batch_of(vec![("x", narrow), ("y", wide)]));
+    let bound = col("x").lt(col("y")).bind(&chunk.batch().schema()).unwrap();
+    assert_eq!(bound.prune(2, |column| chunk.bounds(column)), Matches::All);
+}
+
+#[test]
+fn bounds_that_are_none_say_nothing() {
+    let schema = Schema::new(vec![Field::new("x", DataType::Int64, true)]);
+    let bound = |predicate: Predicate| predicate.bind(&schema).unwrap();
+    let of = |min: &ArrayRef, max: &ArrayRef| Bounds {
+        min: Some(min.clone()),
+        max: Some(max.clone()),
+        null_count: 0,
+        rows: 2,
+        exact: true,
+    };
+    let value = |n| ints(&[n], DataType::Int64);
+    let two = |a, b| ints(&[a, b], DataType::Int64);
+    let none = new_null_array(&DataType::Int64, 1);
+    assert_eq!(bound(col("x").lt(3)).prune(2, |_| of(&value(5), &value(9))), Matches::None);
+    for min in [two(5, 1), none.clone()] {
+        assert_eq!(bound(col("x").lt(3)).prune(2, |_| of(&min, &value(9))), Matches::Some);
+    }
+    for max in [two(1, 9), none] {
+        assert_eq!(bound(col("x").gt(3)).prune(2, |_| of(&value(1), &max)), Matches::Some);
+    }
+}
+
+#[test]
+fn a_nan_that_a_cast_moves_among_the_nans_is_no_bound() {
+    // The first signals, and is the lesser of the two; made a double it is quiet, and the greater.
+    let singles = [0x7F80_0001_u32, 0x7FC0_0000].map(f32::from_bits);
+    let between = f64::from_bits(0x7FF8_0000_1000_0000);
+    let x: ArrayRef = Arc::new(Float32Array::from(singles.to_vec()));
+    let y: ArrayRef = Arc::new(Float64Array::from(vec![between; 2]));
+    let rows = beside(&x, &y);
+    assert_eq!(rows.len(), 2);
 }

@@ -124,6 +124,12 @@ fn a_column_grows_within_its_encoding_and_its_kind_of_list() {
         (Int64, odd_runs(Int32), Int64),
         (dictionary(Int8, Int64), Int32, Int64),
         (runs(Int64), Int32, Int64),
+        // No dictionary is made of intervals.
+        (
+            Interval(IntervalUnit::YearMonth),
+            dictionary(Int8, Interval(IntervalUnit::DayTime)),
+            Interval(IntervalUnit::MonthDayNano),
+        ),
         (Int64, dictionary(Int8, Int32), dictionary(Int8, Int64)),
         (Int64, runs(Int32), runs(Int64)),
         (LargeList(item(Int64)), LargeList(item(Int32)), LargeList(item(Int64))),
