@@ -51,8 +51,8 @@ fn columns_of_different_types_are_compared_by_value() {
         (ints(&[1, 86_400_000, 86_400_001], D::Date64), ints(&[1; 3], D::Date32)),
         (ints(&[0, 1, 2], D::Date32), ints(&[86_400; 3], D::Timestamp(TimeUnit::Second, None))),
         (
-            ints(&[1, 2, 3], D::Time32(TimeUnit::Second)),
-            ints(&[2_000_000; 3], D::Time64(TimeUnit::Microsecond)),
+            Arc::new(Time32SecondArray::from(vec![1, 2, 3])),
+            Arc::new(Time64MicrosecondArray::from(vec![2_000_000; 3])),
         ),
     ];
     let known = |six: [bool; 6]| six.map(Some).to_vec();
