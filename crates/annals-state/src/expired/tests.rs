@@ -192,4 +192,12 @@ fn a_copy_is_the_same_version_and_another_is_not() {
     assert!(one.is_same(&one.clone()));
     assert!(!one.is_same(&Version::initial(Timestamp(1))));
     assert!(!one.is_same(&one.speculative(VersionId(1), one.catalog().clone())));
+
+    // Of the same number and moment, with another table in the same databases.
+    let mut story = Story::new();
+    story.make("t", &["k"], &[]);
+    let made = story.head();
+    let mut tx = story.begin();
+    tx.wish(&Wish::append("t", &["k"], &[1])).unwrap();
+    assert!(!made.is_same(&made.speculative(made.id(), tx.draft)));
 }

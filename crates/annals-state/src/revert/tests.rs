@@ -10,6 +10,7 @@ use crate::catalog::tests::wishes::rows::live;
 use crate::catalog::tests::wishes::{Wish, random_wish};
 use crate::schema::{Column, ColumnId};
 use crate::table::Origin;
+use crate::write_set::SchemaChange;
 
 type Values = BTreeMap<ColumnId, Option<i64>>;
 type Said = (Option<String>, BTreeMap<String, String>);
@@ -426,4 +427,24 @@ fn what_is_in_the_way_is_told_in_words() {
     let subject = Subject::Table(table("t"));
     let obstacle = Obstacle { subject, reason: Reason::Dropped, version: VersionId(1), commit };
     assert!(obstacle.to_string().ends_with(" in v1 (at story:0:0)"), "{obstacle}");
+}
+
+#[test]
+fn rows_that_were_written_anew_matter_where_a_column_would_come_back() {
+    // What undoing the alteration comes to, once all rows were compacted.
+    let undone = |alteration: SchemaChange| {
+        let mut story = Story::new();
+        let rows: Vec<_> =
+            (0..6).map(|n| crate::catalog::tests::kit::row(&["k", "v"], n)).collect();
+        story.make("t", &["k", "v"], &rows);
+        let before = story.head();
+        let after = story.one(Wish::alter("t", [alteration]));
+        story.one(Wish::compact("t"));
+        plan(&before, &after, story.head().catalog())
+    };
+    let lost = undone(SchemaChange::DropColumns(vec!["v".to_owned()])).unwrap_err();
+    assert_eq!(lost[0].reason, Reason::RowsWritten);
+    // A name is no value.
+    let renamed = SchemaChange::RenameColumn { from: "v".to_owned(), to: "w".to_owned() };
+    assert_eq!(undone(renamed).unwrap().len(), 1);
 }
