@@ -222,7 +222,7 @@ fn a_decimal_is_cut_to_an_integer_and_not_rounded_on_the_way() {
 }
 
 #[test]
-fn times_dates_and_decimals_have_the_texts_that_spark_gives_them() {
+fn times_dates_and_decimals_have_texts_without_trailing_zeros() {
     use DataType::*;
     let times: ArrayRef = Arc::new(Time32MillisecondArray::from(vec![45_296_500, 45_296_000]));
     assert_eq!(ansi(times, Utf8).unwrap(), ["12:34:56.5", "12:34:56"]);
