@@ -340,3 +340,6 @@ impl Commit {
         self.operations.iter().any(|operation| operation.touches(id))
     }
 }
+
+#[cfg(test)]
+mod tests;

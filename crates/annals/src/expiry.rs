@@ -224,38 +224,4 @@ fn counted(others: &[Other], is: impl Fn(&Other) -> bool) -> Vec<usize> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{SaveMode, record_batch};
-
-    #[test]
-    fn what_others_untag_or_let_expire_meanwhile_is_counted_as_it_was() {
-        let save = |store: &Store, n: i64| {
-            let rows = record_batch!(("n", Int64, [n, n])).expect("it is a batch");
-            store.write(rows).mode(SaveMode::Overwrite).save_as_table("t").expect("it fits");
-        };
-        let expire_beside = |meanwhile: &dyn Fn(&Store)| {
-            let store = Store::in_memory();
-            (0..10).for_each(|n| save(&store, n));
-            store.tag("kept", 3).expect("it is there");
-            let held: Vec<_> = [3, 8].map(|at| store.at(at).expect("it is there")).into();
-            let policy = Retention { versions_max: 4, ..Retention::default() };
-            let gone = store.shared().expire(|_| Some(policy));
-            meanwhile(&store);
-            let expiry = gone.account(store.shared());
-            drop(held);
-            expiry
-        };
-        let alone = expire_beside(&|_| {});
-        assert_eq!((alone.versions.len(), alone.bytes_returned), (6, 5 * 16));
-        let untagged = |store: &Store| {
-            store.untag("kept").expect("it was tagged");
-        };
-        assert_eq!(expire_beside(&untagged), alone);
-        let expired = |store: &Store| {
-            (10..20).for_each(|n| save(store, n));
-            store.set_retention(Retention { versions_max: 2, ..Retention::default() });
-        };
-        assert_eq!(expire_beside(&expired), alone);
-    }
-}
+mod tests;

@@ -219,3 +219,100 @@ fn a_schema_of_other_names_keeps_rows_and_statistics() {
     let none = RecordBatch::try_new_with_options(none, vec![], &options).unwrap();
     assert_eq!((Chunk::new(none.clone()).rows(), Chunk::new(none).bytes()), (5, 0));
 }
+
+#[test]
+fn views_of_a_list_need_what_lies_between_the_first_and_the_last() {
+    let values: ArrayRef = Arc::new(Int32Array::from_iter_values(0..10));
+    let item = Arc::new(Field::new("item", DataType::Int32, true));
+    let views = |offsets: &[i32], sizes: &[i32]| {
+        let (offsets, sizes) = (offsets.to_vec().into(), sizes.to_vec().into());
+        ListViewArray::new(Arc::clone(&item), offsets, sizes, Arc::clone(&values), None)
+    };
+    // Of ten values five, and a place and a length for each row; an empty view lies nowhere.
+    let some = views(&[4, 0, 2], &[3, 0, 2]);
+    assert_eq!(chunk_of(Arc::new(some.clone())).bytes(), 3 * 2 * 4 + 5 * 4);
+    let large = cast(&some, &DataType::LargeListView(Arc::clone(&item))).unwrap();
+    assert!(chunk_of(large).bytes() > 3 * 2 * 8);
+    assert_eq!(chunk_of(Arc::new(views(&[5, 9], &[0, 0]))).bytes(), 2 * 2 * 4);
+}
+
+#[test]
+fn a_union_needs_its_tags_and_what_its_children_need() {
+    let field = |name: &str, of: DataType| Field::new(name, of, true);
+    let fields: arrow_schema::UnionFields =
+        [(0, Arc::new(field("i", DataType::Int32))), (1, Arc::new(field("f", DataType::Float64)))]
+            .into_iter()
+            .collect();
+    let union = |ints: &[i32], floats: &[f64], offsets: Option<Vec<i32>>| -> ArrayRef {
+        let children: Vec<ArrayRef> = vec![
+            Arc::new(Int32Array::from(ints.to_vec())),
+            Arc::new(Float64Array::from(floats.to_vec())),
+        ];
+        let (tags, offsets) = (vec![0_i8, 1, 0].into(), offsets.map(Into::into));
+        Arc::new(UnionArray::try_new(fields.clone(), tags, offsets, children).unwrap())
+    };
+    let dense = union(&[1, 2], &[1.0], Some(vec![0, 0, 1]));
+    assert_eq!(chunk_of(dense).bytes(), 3 * (1 + 4) + 2 * 4 + 8);
+    let sparse = union(&[1, 0, 2], &[0.0, 1.0, 0.0], None);
+    assert_eq!(chunk_of(sparse).bytes(), 3 + 3 * 4 + 3 * 8);
+}
+
+#[test]
+fn a_short_value_lies_in_its_view() {
+    let bytes = |text: &str| chunk_of(Arc::new(StringViewArray::from(vec![text]))).bytes();
+    assert_eq!((bytes(&"x".repeat(12)), bytes(&"x".repeat(13))), (16, 16 + 13));
+}
+
+#[test]
+fn memory_that_several_chunks_keep_counts_once() {
+    let of = |values: [i64; 4]| chunk_of(Arc::new(Int64Array::from(values.to_vec())));
+    let (one, other) = (of([1; 4]), of([2; 4]));
+    assert_eq!(unique_buffer_bytes([&one]), 32);
+    assert_eq!(unique_buffer_bytes([&one, &one]), 32);
+    assert_eq!(unique_buffer_bytes([&one, &other]), 64);
+    assert_eq!(unique_buffer_bytes([]), 0);
+}
+
+#[test]
+fn a_dictionary_and_runs_need_what_of_them_is_used() {
+    use arrow_array::types::Int8Type;
+    // Of eight values two rows use no more than a quarter.
+    let values: ArrayRef = Arc::new(Int64Array::from_iter_values(0..8));
+    let keys = Int8Array::from(vec![3, 5]);
+    let dictionary = DictionaryArray::<Int8Type>::new(keys, values);
+    assert_eq!(chunk_of(Arc::new(dictionary)).bytes(), 2 + 16);
+    let ends = PrimitiveArray::<Int32Type>::from(vec![2, 3]);
+    let runs = RunArray::try_new(&ends, &Int64Array::from(vec![1, 2])).unwrap();
+    assert_eq!(chunk_of(Arc::new(runs)).bytes(), 2 * 4 + 2 * 8);
+}
+
+#[test]
+fn of_a_value_that_stands_twice_in_a_dictionary_the_first_row_counts() {
+    use arrow_array::types::Int8Type;
+    let values: ArrayRef = Arc::new(StringArray::from(vec!["b", "a", "b", "a"]));
+    for (keys, first) in [([3, 1, 2, 0], (0, 2)), ([1, 3, 0, 2], (0, 2)), ([2, 0, 3, 1], (2, 0))] {
+        let keys = Int8Array::from(keys.to_vec());
+        let array = DictionaryArray::<Int8Type>::new(keys, Arc::clone(&values));
+        let chunk = chunk_of(Arc::new(array));
+        let stats = chunk.stats(0);
+        assert_eq!((stats.min_row(), stats.max_row()), (Some(first.0), Some(first.1)));
+    }
+}
+
+#[test]
+fn bounds_that_cannot_be_compared_are_none() {
+    let of = |values: Vec<i64>| Some(Arc::new(Int64Array::from(values)) as ArrayRef);
+    let other = Some(Arc::new(Int32Array::from(vec![1])) as ArrayRef);
+    for (one, two) in [(of(vec![]), of(vec![1])), (of(vec![1]), of(vec![])), (of(vec![1]), other)] {
+        assert!(ColumnStats::smaller(one.clone(), two.clone()).is_none());
+        assert!(ColumnStats::larger(one, two).is_none());
+    }
+}
+
+#[test]
+fn rows_of_no_columns_are_picked_too() {
+    let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(5));
+    let none = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &options);
+    let picked = pick_rows(&none.unwrap(), &UInt32Array::from(vec![0, 4])).unwrap();
+    assert_eq!(picked.num_rows(), 2);
+}

@@ -130,10 +130,74 @@ fn a_large_table_goes_in_slices_and_a_small_part_of_one_at_once() {
     assert!(remains.is_empty());
 }
 
+/// In how many parts a version is taken apart; what is left shared is dropped as a whole.
+fn pieces(version: &Version, later: &Version) -> usize {
+    Remains::of(version.clone(), later).pieces.len()
+}
+
+#[test]
+fn a_table_is_taken_apart_only_where_enough_of_its_chunks_are_its_own() {
+    let taken_apart = |chunks: i64, gone: i64| {
+        let mut story = Story::new();
+        let values: Vec<_> = (0..chunks).flat_map(|k| [row(&["k"], k), row(&["k"], k)]).collect();
+        let whole = story.make("t", &["k"], &values);
+        assert_eq!(story.table("t").state().chunk_count() as i64, chunks);
+        let deletes: Vec<_> = (0..gone).map(|k| Wish::delete("t", "k", k)).collect();
+        let later = story.all(&deletes);
+        assert_eq!(story.table("t").state().chunk_count() as i64, chunks - gone);
+        pieces(&whole, &later)
+    };
+    assert_eq!(taken_apart(32, 2), 1, "one in sixteen");
+    assert_eq!(taken_apart(33, 2), 0, "less than that");
+    assert_eq!(taken_apart(16, 1), 0, "a single chunk is freed at once");
+
+    // As many chunks as before, and none of them the same.
+    let mut story = Story::new();
+    let rows: Vec<_> = (0..20).map(|k| row(&["k"], k)).collect();
+    let whole = story.make("t", &["k"], &rows);
+    let later = story.one(Wish::overwrite("t", &["k"], &(20..40).collect::<Vec<_>>()));
+    assert_eq!(pieces(&whole, &later), 1);
+}
+
+#[test]
+fn a_catalog_is_taken_apart_only_where_enough_of_its_tables_differ() {
+    let taken_apart = |tables: usize, dropped: usize| {
+        let mut story = Story::new();
+        let name = |n: usize| format!("t{n}");
+        let creates: Vec<_> = (0..tables).map(|n| Wish::create(&name(n), &["k"], &[])).collect();
+        let whole = story.all(&creates);
+        let drops: Vec<_> = (0..dropped).map(|n| Wish::drop(&name(n))).collect();
+        pieces(&whole, &story.all(&drops))
+    };
+    assert_eq!(taken_apart(32, 2), 1, "one in sixteen");
+    assert_eq!(taken_apart(33, 2), 0, "less than that");
+    assert_eq!(taken_apart(16, 1), 0, "a single table is freed at once");
+}
+
+#[test]
+fn rows_that_come_back_count_as_one_changed_chunk_each() {
+    let mut story = Story::new();
+    let rows: Vec<_> = (0..6).map(|k| row(&["k"], k)).collect();
+    let whole = story.make("t", &["k"], &rows);
+    let deletes = [0, 2, 4].map(|k| Wish::delete("t", "k", k));
+    let before = story.all(&deletes);
+    let restored = story.one(Wish::restore("t", &whole));
+    assert_eq!(alone(&before, &restored), 3);
+    assert!(entries_removed(restored.commit().unwrap()) >= 3);
+}
+
 #[test]
 fn a_copy_is_the_same_version_and_another_is_not() {
     let one = Version::initial(Timestamp(1));
     assert!(one.is_same(&one.clone()));
     assert!(!one.is_same(&Version::initial(Timestamp(1))));
     assert!(!one.is_same(&one.speculative(VersionId(1), one.catalog().clone())));
+
+    // Of the same number and moment, with another table in the same databases.
+    let mut story = Story::new();
+    story.make("t", &["k"], &[]);
+    let made = story.head();
+    let mut tx = story.begin();
+    tx.wish(&Wish::append("t", &["k"], &[1])).unwrap();
+    assert!(!made.is_same(&made.speculative(made.id(), tx.draft)));
 }

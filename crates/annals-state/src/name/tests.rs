@@ -71,6 +71,36 @@ fn the_longest_name_is_a_name() {
 }
 
 #[test]
+fn names_of_the_greatest_length_are_taken_part_by_part() {
+    let longest = "n".repeat(NAME_BYTES_MAX);
+    let database = DatabaseName::new(&longest).unwrap();
+    assert_eq!(TableName::new(&database, &longest).unwrap().table_str(), longest);
+    let longer = format!("{longest}n");
+    assert!(matches!(DatabaseName::new(&longer), Err(NameError::TooLong { .. })));
+    assert!(matches!(TableName::new(&database, &longer), Err(NameError::TooLong { .. })));
+}
+
+#[test]
+fn a_space_at_either_end_of_a_part_is_an_error() {
+    for text in ["d. t", "d .t", "d.t ", " d.t", " t", "t "] {
+        assert!(matches!(TableName::parse(text), Err(NameError::Space { .. })), "{text:?}");
+    }
+}
+
+#[test]
+fn what_is_compared_is_what_is_hashed() {
+    use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+    let name = |text: &str| TableName::parse(text).unwrap();
+    let state = BuildHasherDefault::<DefaultHasher>::default();
+    assert_eq!(name("Sales.T").table_folded(), "t");
+    assert_eq!(state.hash_one(name("Sales.T")), state.hash_one(name("sales.t")));
+    assert_ne!(state.hash_one(name("sales.t")), state.hash_one(name("sales.u")));
+    let database = |text: &str| DatabaseName::parse(text).unwrap();
+    assert_eq!(state.hash_one(database("D")), state.hash_one(database("d")));
+    assert_ne!(state.hash_one(database("d")), state.hash_one(database("e")));
+}
+
+#[test]
 fn case_does_not_count_and_the_written_form_is_kept() {
     let (written, asked) =
         (TableName::parse("Sales.ÉTÉ").unwrap(), TableName::parse("SALES.été").unwrap());

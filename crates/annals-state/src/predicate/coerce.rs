@@ -349,10 +349,9 @@ fn float(value: f64, column: &DataType) -> Ready {
         DataType::Float16 => {
             let near = Half::from_f64(value);
             let floor = match near.to_f64() {
-                // The bits of a positive float grow with it, those of a negative one shrink.
-                back if back > value && near.to_bits() == 0 => Half::from_bits(0x8001),
+                // The bits of a positive float grow with it, those of a negative one shrink. What
+                // is rounded to zero keeps its sign, so zero is too much of a negative one alone.
                 back if back > value && back > 0.0 => Half::from_bits(near.to_bits() - 1),
-                back if back > value && near.to_bits() == 0x8000 => Half::from_bits(0x8001),
                 back if back > value => Half::from_bits(near.to_bits() + 1),
                 _ => near,
             };

@@ -1,5 +1,6 @@
 //! Predicates against a row-by-row interpreter, and the promises that it cannot see.
 
+mod kinds;
 mod random;
 
 use std::sync::Arc;
@@ -302,6 +303,8 @@ fn predicates_read_as_sql() {
         "(`a b` = 'it''s\\n' OR `in` <> 1.0) AND NOT (`a``b` IS NULL)"
     );
     assert_eq!(text(col("x").is_in(0..100)), "x IN (0, 1, 2, 3, 4, 5, 6, 7, … 92 more)");
+    assert_eq!(text(col("a_b").eq(col("_c"))), "a_b = _c");
+    assert_eq!(text(col("a-b").eq(col("1c"))), "`a-b` = `1c`");
     assert_eq!(text(col("x").eq(vec![1_u8, 255])), "x = X'01FF'");
     assert_eq!(text(col("x").eq(None::<i8>)), "x = NULL");
     assert_eq!(text(col("x").lt(true).or(Predicate::literal(false))), "x < TRUE OR FALSE");

@@ -4,12 +4,13 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::catalog::tests::kit::{Dice, columns_of, each_seed, rows_in, rows_of};
+use crate::catalog::tests::kit::{Dice, columns_of, each_seed, rows_in, rows_of, table};
 use crate::catalog::tests::story::Story;
-use crate::catalog::tests::wishes::random_wish;
 use crate::catalog::tests::wishes::rows::live;
+use crate::catalog::tests::wishes::{Wish, random_wish};
 use crate::schema::{Column, ColumnId};
 use crate::table::Origin;
+use crate::write_set::SchemaChange;
 
 type Values = BTreeMap<ColumnId, Option<i64>>;
 type Said = (Option<String>, BTreeMap<String, String>);
@@ -352,4 +353,98 @@ fn the_newest_commit_is_undone_to_what_a_reader_saw_before_it() {
         }
     });
     assert!(reordered > 10, "{reordered}");
+}
+
+/// Tables of these names, and what one commit then renamed.
+fn renamed(names: &[&str], renames: &[(&str, &str)]) -> (Story, [Arc<Version>; 2]) {
+    let mut story = Story::new();
+    for name in names {
+        story.make(name, &["k"], &[]);
+    }
+    let before = story.head();
+    let wishes: Vec<_> = renames.iter().map(|(from, to)| Wish::rename(from, to)).collect();
+    let after = story.all(&wishes);
+    (story, [before, after])
+}
+
+#[test]
+fn names_that_went_round_in_a_ring_go_back() {
+    // The name that would be the first to step aside to is taken.
+    let ring = [("a", "t"), ("c", "a"), ("b", "c"), ("t", "b")];
+    let (mut story, [before, after]) = renamed(&["a", "b", "c", "`aside 0`"], &ring);
+    let changes = plan(&before, &after, after.catalog()).unwrap();
+    assert_eq!(changes.len(), 4);
+    carry_out(&mut story, changes);
+    assert_eq!(Whole::of(story.head().catalog()), Whole::of(before.catalog()));
+}
+
+#[test]
+fn names_that_moved_up_one_after_the_other_move_down_again() {
+    let chains = [("y", "z"), ("x", "y"), ("b", "c"), ("a", "b")];
+    let (mut story, [before, after]) = renamed(&["x", "a", "y", "b"], &chains);
+    let changes = plan(&before, &after, after.catalog()).unwrap();
+    carry_out(&mut story, changes);
+    assert_eq!(Whole::of(story.head().catalog()), Whole::of(before.catalog()));
+}
+
+#[test]
+fn a_name_that_a_stranger_took_is_in_the_way_of_all_behind_it() {
+    let (mut story, [before, after]) = renamed(&["x", "s"], &[("x", "y"), ("s", "x")]);
+    let stranger = story.make("s", &["k"], &[]).id();
+    let obstacles = plan(&before, &after, story.head().catalog()).unwrap_err();
+    let told: Vec<_> = obstacles.iter().map(ToString::to_string).collect();
+    let of = |name: &str| Subject::Table(table(name));
+    assert_eq!(obstacles.iter().map(|o| &o.subject).collect::<Vec<_>>(), [&of("y"), &of("x")]);
+    assert_eq!(obstacles[1].reason, Reason::NameTaken { name: table("s") });
+    assert_eq!((obstacles[1].version, told.len()), (stranger, 2), "{told:?}");
+}
+
+#[test]
+fn what_is_in_the_way_is_told_in_words() {
+    let by = "an update";
+    let cases = [
+        (Reason::Changed { by }, "it was changed by an update"),
+        (Reason::Dropped, "it was dropped"),
+        (Reason::Renamed { to: table("u") }, "it was renamed to default.u"),
+        (Reason::NameTaken { name: table("u") }, "the name default.u is taken"),
+        (Reason::NoDatabase, "its database is gone"),
+        (Reason::DatabaseInUse, "tables were made in it"),
+        (Reason::Replaced { by }, "its rows were replaced by an update"),
+        (Reason::RowsUpdated { rows: 3 }, "3 of the rows were updated"),
+        (Reason::SchemaChanged, "its columns were altered"),
+        (Reason::RowsWritten, "rows were written that depend on its columns"),
+        (Reason::PropertySet { key: Some(Arc::from("k")) }, "the property `k` was set"),
+        (Reason::PropertySet { key: None }, "the comment was set"),
+    ];
+    for (reason, words) in cases {
+        let subject = Subject::Table(table("t"));
+        let obstacle = Obstacle { subject, reason, version: VersionId(7), commit: None };
+        assert_eq!(obstacle.to_string(), format!("default.t: {words} in v7"));
+    }
+    // Where it was done, if that is known.
+    let mut story = Story::new();
+    let commit = story.make("t", &["k"], &[]).commit().cloned();
+    let subject = Subject::Table(table("t"));
+    let obstacle = Obstacle { subject, reason: Reason::Dropped, version: VersionId(1), commit };
+    assert!(obstacle.to_string().ends_with(" in v1 (at story:0:0)"), "{obstacle}");
+}
+
+#[test]
+fn rows_that_were_written_anew_matter_where_a_column_would_come_back() {
+    // What undoing the alteration comes to, once all rows were compacted.
+    let undone = |alteration: SchemaChange| {
+        let mut story = Story::new();
+        let rows: Vec<_> =
+            (0..6).map(|n| crate::catalog::tests::kit::row(&["k", "v"], n)).collect();
+        story.make("t", &["k", "v"], &rows);
+        let before = story.head();
+        let after = story.one(Wish::alter("t", [alteration]));
+        story.one(Wish::compact("t"));
+        plan(&before, &after, story.head().catalog())
+    };
+    let lost = undone(SchemaChange::DropColumns(vec!["v".to_owned()])).unwrap_err();
+    assert_eq!(lost[0].reason, Reason::RowsWritten);
+    // A name is no value.
+    let renamed = SchemaChange::RenameColumn { from: "v".to_owned(), to: "w".to_owned() };
+    assert_eq!(undone(renamed).unwrap().len(), 1);
 }

@@ -15,6 +15,7 @@ mod casting;
 mod evolution;
 mod kinship;
 mod laws;
+mod shapes;
 mod values;
 
 const S: TimeUnit = TimeUnit::Second;

@@ -210,3 +210,16 @@ impl Sum {
         Holdings { versions, bytes: self.bytes }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::united;
+
+    #[test]
+    #[expect(clippy::single_range_in_vec_init)]
+    fn ranges_that_meet_become_one() {
+        assert_eq!(united(vec![4..6, 0..2, 1..3, 3..4]), [0..6]);
+        assert_eq!(united(vec![2..9, 3..4]), [2..9]);
+        assert_eq!(united(vec![5..6, 0..2]), [0..2, 5..6]);
+    }
+}

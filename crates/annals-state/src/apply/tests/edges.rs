@@ -103,8 +103,12 @@ fn an_operation_knows_which_tables_it_touched() {
     story.make("u", &["k"], &[]);
     let (t, u) = (story.table("d1.t").id(), story.table("u").id());
     let touched = |version: &crate::version::Version| {
-        let operations = &version.commit().unwrap().operations;
-        [t, u].map(|id| operations[0].touches(id))
+        let commit = version.commit().unwrap();
+        assert_eq!(
+            [t, u].map(|id| commit.touches(id)),
+            [t, u].map(|id| commit.operations[0].touches(id))
+        );
+        [t, u].map(|id| commit.operations[0].touches(id))
     };
     let before = story.head();
     assert_eq!(touched(&story.one(Wish::append("u", &["k"], &[1]))), [false, true]);
@@ -124,6 +128,7 @@ fn records_are_found_by_the_version_that_they_made() {
     }
     let timeline = &story.timeline;
     assert_eq!(timeline.records_count(), 3);
+    assert!(!timeline.is_empty());
     let records = timeline.records();
     for id in 1..=3 {
         assert_eq!(records.get(VersionId(id)).unwrap().version, VersionId(id));
@@ -142,4 +147,12 @@ fn a_mode_does_to_a_view_what_it_may() {
     assert!(matches!(SaveMode::Append.decide(Some(v.state())), Decision::RefuseView));
     assert!(matches!(SaveMode::Append.decide(None), Decision::Create));
     assert_eq!(SaveMode::Append.to_string(), "append");
+}
+
+#[test]
+fn where_rows_come_from_is_none_of_no_rows() {
+    use crate::table::{Lineage, Origin};
+    assert!(Lineage::of([]).is_empty());
+    let one = Origin { row: 1, born: VersionId(1), changed: VersionId(1) };
+    assert!(!Lineage::of([one]).is_empty());
 }

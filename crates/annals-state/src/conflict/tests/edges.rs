@@ -100,3 +100,18 @@ fn a_refusal_names_what_it_refuses() {
     let conflict = tx.check(&scene.story.head()).unwrap_err();
     assert_eq!(changed(&conflict), ("a schema change", "a change of the same rows"));
 }
+
+#[test]
+fn a_rename_takes_its_name_as_a_creation_does() {
+    let mut story = Story::new();
+    story.make("t", &["k"], &[]);
+    let rename = |to: &str| {
+        let mut tx = story.begin();
+        tx.wish(&Wish::rename("t", to)).unwrap();
+        tx
+    };
+    let (other, same) = (rename("u"), rename("T"));
+    story.make("u", &["k"], &[]);
+    assert!(other.check(&story.head()).is_err());
+    same.check(&story.head()).unwrap();
+}

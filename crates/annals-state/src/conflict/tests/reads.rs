@@ -7,7 +7,8 @@ use crate::catalog::tests::story::Tx;
 use crate::catalog::tests::wishes::equals;
 use crate::commit::Isolation;
 use crate::conflict::{Rule, Subject};
-use crate::write_set::PropertyPatch;
+use crate::name::TableName;
+use crate::write_set::{PropertyPatch, ReadSet};
 
 /// Row = what was read of the table `a`, by a transaction that writes to another table.
 ///
@@ -208,4 +209,69 @@ fn a_read_makes_a_transaction_depend_on_what_it_read_and_on_nothing_else() {
         read(&mut tx);
         assert!(!tx.reads.is_empty());
     }
+}
+
+#[test]
+fn what_was_read_of_a_tables_details_must_last() {
+    type Read = fn(&mut ReadSet, &Catalog, &TableName);
+    let reads = |read: Read, name: &'static str| {
+        move |tx: &mut Tx| {
+            let base = tx.base.catalog().clone();
+            read(&mut tx.reads, &base, &table(name));
+        }
+    };
+    let comment_on = |text| Wish::describe("d1.t", comment(text));
+    let property = || Wish::describe("d1.t", set("fresh", "1"));
+    let on_column = || {
+        let comment = Some("c".to_owned());
+        Wish::alter("d1.t", [SchemaChange::SetColumnComment { name: "k".to_owned(), comment }])
+    };
+    let append = || Wish::append("d1.t", &["k"], &[1]);
+    let all = [vec![comment_on(Some("new"))], vec![property()], vec![on_column()], vec![append()]];
+    let cases: [(Read, [bool; 4]); 4] = [
+        (ReadSet::read_comment, [true, false, false, false]),
+        (ReadSet::read_properties, [false, true, false, false]),
+        (ReadSet::read_columns, [false, false, true, false]),
+        (ReadSet::read_state, [true; 4]),
+    ];
+    for (at, (read, expected)) in cases.into_iter().enumerate() {
+        for (wishes, expected) in all.iter().zip(expected) {
+            let found = after(reads(read, "d1.t"), wishes);
+            assert_eq!(found.is_some(), expected, "{at}: {wishes:?}");
+            if let Some((subject, winner, version)) = found {
+                assert_eq!((subject, winner), (Subject::Table(table("d1.t")), version));
+            }
+        }
+    }
+    // Values are compared: what was set and taken back was not changed.
+    let back = [comment_on(Some("new")), comment_on(None)];
+    assert_eq!(after(reads(ReadSet::read_comment, "d1.t"), &back), None);
+}
+
+#[test]
+fn a_name_that_a_change_told_of_must_last() {
+    let read = |tx: &mut Tx| {
+        let base = tx.base.catalog().clone();
+        tx.reads.told(&base, &table("n"));
+    };
+    let (subject, winner, created) = after(read, &[Wish::create("n", &["k"], &[])]).unwrap();
+    assert_eq!((subject, winner), (Subject::Table(table("n")), created));
+    assert_eq!(after(read, &[Wish::create("m", &["k"], &[])]), None);
+
+    let told = |name: &'static str| {
+        move |tx: &mut Tx| {
+            let base = tx.base.catalog().clone();
+            tx.reads.told_database(&base, &database(name));
+        }
+    };
+    let create = |name| Wish::CreateDatabase { name: database(name), property: None };
+    let drop = Wish::DropDatabase { name: database("d1"), cascade: true };
+    for (name, wishes) in
+        [("d1", vec![drop.clone()]), ("d1", vec![drop, create("d1")]), ("d9", vec![create("d9")])]
+    {
+        let (subject, winner, version) = after(told(name), &wishes).unwrap();
+        assert_eq!((subject, winner), (Subject::Database(database(name)), version), "{wishes:?}");
+    }
+    assert_eq!(after(told("d1"), &[Wish::create("d1.n", &["k"], &[])]), None);
+    assert_eq!(after(told("d9"), &[create("d8")]), None);
 }

@@ -33,6 +33,7 @@ fn other_encodings_of_a_type_are_the_same_values_and_fail_only_where_room_is_les
         (LargeBinary, Binary, "exact?"),
         (dictionary(Int8, Utf8), dictionary(Int32, Utf8), "exact"),
         (dictionary(Int32, Utf8), dictionary(Int8, Utf8), "exact?"),
+        (dictionary(Int8, Utf8), dictionary(Int8, LargeUtf8), "exact"),
         // Keys are not negative: a sign is one bit less.
         (dictionary(Int8, Utf8), dictionary(UInt8, Utf8), "exact"),
         (dictionary(UInt8, Utf8), dictionary(Int8, Utf8), "exact?"),

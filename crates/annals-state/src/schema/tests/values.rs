@@ -199,3 +199,57 @@ fn more_bytes_than_small_offsets_reach_are_an_error_and_no_panic() {
         assert!(error.to_string().contains("3221225472"), "{from} into {to}: {error}");
     }
 }
+
+#[test]
+fn a_decimal_is_cut_to_an_integer_and_not_rounded_on_the_way() {
+    use DataType::*;
+    // A double would make the next whole number of it.
+    let just_below = |whole: i128| -> ArrayRef {
+        let unscaled = whole * 10_i128.pow(25) - 1;
+        Arc::new(Decimal128Array::from(vec![unscaled]).with_precision_and_scale(38, 25).unwrap())
+    };
+    let cases = [
+        (Int8, 1 << 7),
+        (Int16, 1 << 15),
+        (Int32, 1 << 31),
+        (UInt8, 1 << 8),
+        (UInt16, 1 << 16),
+        (UInt32, 1_i128 << 32),
+    ];
+    for (to, beyond) in cases {
+        assert_eq!(one(&just_below(beyond), &to), Some((beyond - 1).to_string()), "{to}");
+    }
+}
+
+#[test]
+fn times_dates_and_decimals_have_texts_without_trailing_zeros() {
+    use DataType::*;
+    let times: ArrayRef = Arc::new(Time32MillisecondArray::from(vec![45_296_500, 45_296_000]));
+    assert_eq!(ansi(times, Utf8).unwrap(), ["12:34:56.5", "12:34:56"]);
+    let times: ArrayRef = Arc::new(Time64NanosecondArray::from(vec![1]));
+    assert_eq!(ansi(times, Utf8).unwrap(), ["00:00:00.000000001"]);
+    let days: ArrayRef = Arc::new(Date64Array::from(vec![86_400_000, -1, 0]));
+    assert_eq!(ansi(days, Utf8).unwrap(), ["1970-01-02", "1969-12-31", "1970-01-01"]);
+    let decimals = Decimal128Array::from(vec![12_345, -12_345, 5]);
+    let decimals: ArrayRef = Arc::new(decimals.with_precision_and_scale(9, 2).unwrap());
+    assert_eq!(ansi(decimals, Utf8).unwrap(), ["123.45", "-123.45", "0.05"]);
+}
+
+#[test]
+fn every_month_of_eight_centuries_begins_and_ends_on_its_day() {
+    // Counted on day by day, from 1600-01-01.
+    let (mut day, mut counts, mut expected) = (-135_140, Vec::new(), Vec::new());
+    for year in 1600..2400 {
+        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let february = if leap { 29 } else { 28 };
+        for (month, days) in (1..).zip([31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]) {
+            for of_month in [1, days] {
+                counts.push(day + of_month - 1);
+                expected.push(format!("{year}-{month:02}-{of_month:02}"));
+            }
+            day += days;
+        }
+    }
+    let texts = ansi(Arc::new(Date32Array::from(counts)), DataType::Utf8).unwrap();
+    assert_eq!(texts, expected);
+}
