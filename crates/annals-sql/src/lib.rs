@@ -1,0 +1,1 @@
+//! SQL over an annals store: every statement sees one version, every write is one transaction.

@@ -1,0 +1,1 @@
+//! What the tests of SQL and of Spark's words share.
