@@ -1,0 +1,407 @@
+//! From the errors of the layers below to Spark's conditions.
+//!
+//! Errors below carry their parts as data; here they get Spark's names and spelling. What a call
+//! was about decides some of it, so callers say so in a [`Told`].
+
+use annals::error::{CatalogError, SchemaError};
+use annals::{CommitError, ReadError, TableName, TravelError, WriteError};
+use annals_sql::SqlError;
+use arrow::datatypes::DataType;
+use datafusion::error::DataFusionError;
+
+use crate::error::SparkError;
+use crate::names::{self, CATALOG};
+use crate::types::{quote, sql_string};
+
+/// What a call was about.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    /// The current database.
+    pub(crate) database: String,
+    /// Whether the call reads, so that functions and built-in names were searched too.
+    pub(crate) reads: bool,
+}
+
+impl Told {
+    /// Where Spark has looked for a name.
+    fn search_path(&self) -> String {
+        let builtin = if self.reads { "`system`.`builtin`, " } else { "" };
+        format!("[{builtin}`system`.`session`, {}.{}]", quote(CATALOG), quote(&self.database))
+    }
+
+    /// No table or view has the name.
+    pub(crate) fn not_found(&self, parts: &[String]) -> SparkError {
+        let name: Vec<String> = parts.iter().map(|part| quote(part)).collect();
+        SparkError::new(
+            "TABLE_OR_VIEW_NOT_FOUND",
+            [("relationName", name.join(".")), ("searchPath", self.search_path())],
+        )
+    }
+
+    /// An error of SQL.
+    pub(crate) fn sql(&self, error: SqlError) -> SparkError {
+        let told = match &error {
+            SqlError::NoTable { name, .. } => self.not_found(name),
+            SqlError::NoDatabase { name, .. } => no_schema(name),
+            SqlError::NoCatalog { name, .. } => {
+                SparkError::new("CATALOG_NOT_FOUND", [("catalogName", quote(name))])
+            }
+            SqlError::NoColumn { name, available } => no_column(name, available),
+            SqlError::AmbiguousColumn { name } => {
+                let column = name.last().map_or("", String::as_str);
+                let quoted = quote(column);
+                SparkError::new(
+                    "AMBIGUOUS_REFERENCE",
+                    [("name", quoted.clone()), ("referenceNames", format!("[{quoted}, {quoted}]"))],
+                )
+            }
+            SqlError::NoFunction { name } => SparkError::new(
+                "UNRESOLVED_ROUTINE",
+                [("routineName", quote(name)), ("searchPath", self.search_path())],
+            ),
+            SqlError::Parse { token, .. } => {
+                let near = token.as_ref().map_or_else(
+                    || "end of input".to_owned(),
+                    |token| format!("'{token}'"),
+                );
+                SparkError::new("PARSE_SYNTAX_ERROR", [("error", near), ("hint", String::new())])
+            }
+            _ => return self.other_sql(error),
+        };
+        told.caused_by(error)
+    }
+
+    /// Those whose parts are errors of the layers below.
+    fn other_sql(&self, error: SqlError) -> SparkError {
+        match error {
+            SqlError::View { source, .. } => self.sql(*source),
+            SqlError::Read(error) => self.read(error),
+            SqlError::Write(error) => self.write(error, None),
+            SqlError::Commit(error) => commit(error),
+            SqlError::Plan(error) => self.plan(error),
+            error => SparkError::other(error.to_string()).caused_by(error),
+        }
+    }
+
+    /// An error of planning or running a query.
+    pub(crate) fn query(&self, error: DataFusionError) -> SparkError {
+        match SqlError::from(error) {
+            SqlError::Plan(error) => self.plan(error),
+            error => self.sql(error),
+        }
+    }
+
+    fn plan(&self, error: DataFusionError) -> SparkError {
+        let text = error.to_string();
+        let told = if let Some(message) = between(&text, "USER_RAISED_EXCEPTION: ", "\n") {
+            SparkError::new("USER_RAISED_EXCEPTION", [("errorMessage", message)])
+        } else if text.contains("Projections require unique expression names") {
+            let name = between(&text, " AS ", "\"").unwrap_or_default();
+            SparkError::new("COLUMN_ALREADY_EXISTS", [("columnName", quote(name))])
+        } else if text.contains("Divide by zero") {
+            SparkError::new("DIVIDE_BY_ZERO", [("config", "\"spark.sql.ansi.enabled\"")])
+        } else if let Some(name) = between(&text, "Invalid function '", "'") {
+            SparkError::new(
+                "UNRESOLVED_ROUTINE",
+                [("routineName", quote(name)), ("searchPath", self.search_path())],
+            )
+        } else if let Some(value) = between(&text, "Cannot cast string '", "' to value of") {
+            let target = between(&text, "' to value of ", " type").unwrap_or_default();
+            let target = arrow_name(target);
+            SparkError::new(
+                "CAST_INVALID_INPUT",
+                [
+                    ("expression", format!("'{value}'")),
+                    ("sourceType", "\"STRING\"".to_owned()),
+                    ("targetType", format!("\"{target}\"")),
+                    ("ansiConfig", "\"spark.sql.ansi.enabled\"".to_owned()),
+                ],
+            )
+        } else {
+            SparkError::other(text)
+        };
+        told.caused_by(error)
+    }
+
+    /// An error of reading the store.
+    pub(crate) fn read(&self, error: ReadError) -> SparkError {
+        let told = match &error {
+            ReadError::Catalog { source, .. } => self.catalog(source),
+            ReadError::Travel(travel) => time_travel(travel),
+            other => SparkError::other(other.to_string()),
+        };
+        told.caused_by(error)
+    }
+
+    /// An error of writing to the store. `columns` are those of the rows, where rows were written.
+    pub(crate) fn write(&self, error: WriteError, columns: Option<&Written>) -> SparkError {
+        let told = match &error {
+            WriteError::Catalog(CatalogError::Schema { table, source }) => {
+                schema(table, source, columns)
+            }
+            WriteError::Catalog(error) => self.catalog(error),
+            WriteError::Travel(error) => time_travel(error),
+            WriteError::ManySources { .. } => SparkError::plain("MERGE_CARDINALITY_VIOLATION"),
+            WriteError::NoColumn { column, available, .. } => SparkError::new(
+                "UNRESOLVED_COLUMN.WITH_SUGGESTION",
+                [("objectName", quote(column)), ("proposal", available.clone())],
+            ),
+            WriteError::Commit(error) => return commit(error.clone()),
+            other => SparkError::other(other.to_string()),
+        };
+        told.caused_by(error)
+    }
+
+    fn catalog(&self, error: &CatalogError) -> SparkError {
+        match error {
+            CatalogError::NoDatabase { database } => no_schema(database.as_str()),
+            CatalogError::DatabaseExists { database } => {
+                SparkError::new("SCHEMA_ALREADY_EXISTS", [("schemaName", quote(database.as_str()))])
+            }
+            CatalogError::DatabaseNotEmpty { database, .. } => {
+                SparkError::new("SCHEMA_NOT_EMPTY", [("schemaName", quote(database.as_str()))])
+            }
+            CatalogError::DefaultDatabase { database } => SparkError::new(
+                "UNSUPPORTED_FEATURE.DROP_DATABASE",
+                [("database", format!("{}.{}", quote(CATALOG), quote(database.as_str())))],
+            ),
+            CatalogError::NoTable { table, .. } => {
+                self.not_found(&[table.database_str().to_owned(), table.table_str().to_owned()])
+            }
+            CatalogError::TableExists { table, .. } => exists(table),
+            CatalogError::IsView { table } => SparkError::new(
+                "EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE",
+                [("viewName", names::full(table)), ("operation", "INSERT".to_owned())],
+            ),
+            CatalogError::NotAView { table } => SparkError::new(
+                "EXPECT_VIEW_NOT_TABLE.NO_ALTERNATIVE",
+                [
+                    ("tableName", names::full(table)),
+                    ("operation", "CREATE OR REPLACE VIEW".to_owned()),
+                ],
+            ),
+            CatalogError::Schema { table, source } => schema(table, source, None),
+            CatalogError::CannotPartition { table, column, .. } => SparkError::new(
+                "COLUMN_NOT_DEFINED_IN_TABLE",
+                [
+                    ("colType", "partition".to_owned()),
+                    ("colName", quote(column)),
+                    ("tableName", names::full(table)),
+                ],
+            ),
+            CatalogError::OtherPartitioning { table, actual, asked } => SparkError::new(
+                "_LEGACY_ERROR_TEMP_1163",
+                [
+                    ("tableName", names::full_plain(table)),
+                    ("specifiedPartCols", asked.clone()),
+                    ("existingPartCols", actual.clone()),
+                ],
+            ),
+            other => SparkError::other(other.to_string()),
+        }
+    }
+}
+
+/// The columns of a write, and those of the table that it went to.
+#[derive(Clone, Debug)]
+pub(crate) struct Written {
+    pub(crate) rows: Vec<String>,
+    pub(crate) table: Vec<String>,
+}
+
+/// Something of that name exists.
+pub(crate) fn exists(table: &TableName) -> SparkError {
+    SparkError::new("TABLE_OR_VIEW_ALREADY_EXISTS", [("relationName", names::full(table))])
+}
+
+/// No database has the name.
+pub(crate) fn no_schema(name: &str) -> SparkError {
+    SparkError::new("SCHEMA_NOT_FOUND", [("schemaName", format!("{}.{}", quote(CATALOG), quote(name)))])
+}
+
+/// No column has the name; the nearest of those that there are come first.
+pub(crate) fn no_column(name: &[String], available: &[Vec<String>]) -> SparkError {
+    let column = name.last().map_or("", String::as_str);
+    let shown: Vec<String> =
+        name.iter().filter(|part| !part.starts_with("__")).map(|part| quote(part)).collect();
+    let mut near: Vec<&String> = available.iter().filter_map(|parts| parts.last()).collect();
+    near.sort_by_key(|other| distance(&other.to_lowercase(), &column.to_lowercase()));
+    near.truncate(5);
+    if near.is_empty() {
+        return SparkError::new(
+            "UNRESOLVED_COLUMN.WITHOUT_SUGGESTION",
+            [("objectName", shown.join("."))],
+        );
+    }
+    let proposal: Vec<String> = near.into_iter().map(|column| quote(column)).collect();
+    SparkError::new(
+        "UNRESOLVED_COLUMN.WITH_SUGGESTION",
+        [("objectName", shown.join(".")), ("proposal", proposal.join(", "))],
+    )
+}
+
+/// How many signs must be changed, added or left out to make one text of the other.
+fn distance(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (index, c) in from.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], index + 1);
+        for (at, other) in to.iter().enumerate() {
+            let changed = diagonal + usize::from(c != *other);
+            diagonal = row[at + 1];
+            row[at + 1] = changed.min(diagonal + 1).min(row[at] + 1);
+        }
+    }
+    row[to.len()]
+}
+
+fn commit(error: CommitError) -> SparkError {
+    let told = match &error {
+        CommitError::Conflict(conflict) => {
+            SparkError::new("CONCURRENT_WRITE_CONFLICT", [("reason", conflict.to_string())])
+        }
+        other => SparkError::other(other.to_string()),
+    };
+    told.caused_by(error)
+}
+
+fn time_travel(error: &TravelError) -> SparkError {
+    SparkError::other(error.to_string())
+}
+
+/// A path such as `c.element` with each step in backticks.
+fn quoted_path(path: &str) -> String {
+    path.split('.').map(quote).collect::<Vec<_>>().join(".")
+}
+
+fn quoted_type(data_type: &DataType) -> String {
+    format!("\"{}\"", sql_string(data_type))
+}
+
+fn listed(names: &[String]) -> String {
+    names.iter().map(|name| quote(name)).collect::<Vec<_>>().join(", ")
+}
+
+fn schema(table: &TableName, error: &SchemaError, written: Option<&Written>) -> SparkError {
+    let full = names::full(table);
+    match error {
+        SchemaError::DuplicateNames { names } => {
+            let name = names.first().map_or("", String::as_str).to_lowercase();
+            SparkError::new("COLUMN_ALREADY_EXISTS", [("columnName", quote(&name))])
+        }
+        SchemaError::ColumnExists { names } => {
+            let name = names.first().map_or("", String::as_str).to_lowercase();
+            SparkError::new("COLUMN_ALREADY_EXISTS", [("columnName", quote(&name))])
+        }
+        SchemaError::Types { mismatches, .. } => match mismatches.first() {
+            Some(first) => mismatch(full, &first.column, &first.from, &first.to),
+            None => SparkError::other(error.to_string()),
+        },
+        SchemaError::Overflow { column, from, to, .. } => SparkError::new(
+            "CAST_OVERFLOW_IN_TABLE_INSERT",
+            [
+                ("sourceType", quoted_type(from)),
+                ("targetType", quoted_type(to)),
+                ("columnName", quoted_path(column)),
+            ],
+        ),
+        SchemaError::Null { column, .. } => {
+            SparkError::new("NOT_NULL_CONSTRAINT_VIOLATION", [("columnPath", quoted_path(column))])
+        }
+        SchemaError::ColumnCount { incoming, table: count } => {
+            let kind = if incoming < count { "NOT_ENOUGH" } else { "TOO_MANY" };
+            let written = written.cloned().unwrap_or(Written { rows: vec![], table: vec![] });
+            SparkError::new(
+                &format!("INSERT_COLUMN_ARITY_MISMATCH.{kind}_DATA_COLUMNS"),
+                [
+                    ("tableName", full),
+                    ("tableColumns", listed(&written.table)),
+                    ("dataColumns", listed(&written.rows)),
+                ],
+            )
+        }
+        SchemaError::Columns { missing, extra } => columns(full, missing, extra),
+        other => SparkError::other(other.to_string()),
+    }
+}
+
+fn mismatch(table: String, column: &str, from: &DataType, to: &DataType) -> SparkError {
+    if let (DataType::Struct(from), DataType::Struct(to)) = (from, to) {
+        let names = |fields: &arrow::datatypes::Fields, others: &arrow::datatypes::Fields| {
+            let other = |name: &str| others.iter().any(|other| other.name().eq_ignore_ascii_case(name));
+            let only = fields.iter().filter(|field| !other(field.name()));
+            only.map(|field| field.name().clone()).collect::<Vec<String>>()
+        };
+        let (extra, missing) = (names(from, to), names(to, from));
+        let (kind, key, names) = if missing.is_empty() {
+            ("EXTRA_STRUCT_FIELDS", "extraFields", extra)
+        } else {
+            ("STRUCT_MISSING_FIELDS", "missingFields", missing)
+        };
+        if !names.is_empty() {
+            return SparkError::new(
+                &format!("INCOMPATIBLE_DATA_FOR_TABLE.{kind}"),
+                [("tableName", table), ("colName", quoted_path(column)), (key, listed(&names))],
+            );
+        }
+    }
+    SparkError::new(
+        "INCOMPATIBLE_DATA_FOR_TABLE.CANNOT_SAFELY_CAST",
+        [
+            ("tableName", table),
+            ("colName", quoted_path(column)),
+            ("srcType", quoted_type(from)),
+            ("targetType", quoted_type(to)),
+        ],
+    )
+}
+
+/// Columns that are only in the table or only in the rows. A path stands for a field of a struct.
+fn columns(table: String, missing: &[String], extra: &[String]) -> SparkError {
+    let within = |path: &str| path.rsplit_once('.').map(|(of, field)| (of.to_owned(), field.to_owned()));
+    let told = |kind: &str, key: &'static str, of: &str, field: String| {
+        SparkError::new(
+            &format!("INCOMPATIBLE_DATA_FOR_TABLE.{kind}"),
+            [("tableName", table.clone()), ("colName", quoted_path(of)), (key, quote(&field))],
+        )
+    };
+    if let Some((of, field)) = missing.first().and_then(|path| within(path)) {
+        return told("STRUCT_MISSING_FIELDS", "missingFields", &of, field);
+    }
+    if let Some((of, field)) = extra.first().and_then(|path| within(path)) {
+        return told("EXTRA_STRUCT_FIELDS", "extraFields", &of, field);
+    }
+    match missing.first() {
+        Some(column) => SparkError::new(
+            "INCOMPATIBLE_DATA_FOR_TABLE.CANNOT_FIND_DATA",
+            [("tableName", table), ("colName", quote(column))],
+        ),
+        None => SparkError::new(
+            "INCOMPATIBLE_DATA_FOR_TABLE.EXTRA_COLUMNS",
+            [("tableName", table), ("extraColumns", listed(extra))],
+        ),
+    }
+}
+
+fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
+    let start = text.find(before)? + before.len();
+    let rest = &text[start..];
+    Some(rest.find(after).map_or(rest, |end| &rest[..end]))
+}
+
+/// Spark's name of a type that Arrow's message names.
+fn arrow_name(name: &str) -> String {
+    match name {
+        "Int8" => "TINYINT",
+        "Int16" => "SMALLINT",
+        "Int32" => "INT",
+        "Int64" => "BIGINT",
+        "Float32" => "FLOAT",
+        "Float64" => "DOUBLE",
+        "Date32" => "DATE",
+        other if other.starts_with("Timestamp") => "TIMESTAMP",
+        other if other.starts_with("Decimal") => "DECIMAL",
+        other => return other.to_uppercase(),
+    }
+    .to_owned()
+}
