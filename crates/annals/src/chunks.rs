@@ -127,11 +127,7 @@ impl TableChunks {
     /// # Errors
     ///
     /// [`ReadError::Rows`] if `columns` has a place that the table has not.
-    pub fn batch(
-        &self,
-        chunk: usize,
-        columns: Option<&[usize]>,
-    ) -> Result<RecordBatch, ReadError> {
+    pub fn batch(&self, chunk: usize, columns: Option<&[usize]>) -> Result<RecordBatch, ReadError> {
         let failed = |source| ReadError::Rows { table: self.table.name().clone(), source };
         let state = self.table.state();
         let entry = &self.entries[chunk];
