@@ -163,6 +163,8 @@ conditions! {
     "SCHEMA_NOT_FOUND" "42704"
         "The schema <schemaName> cannot be found. Verify the spelling and correctness of the schema and catalog. If you did not qualify the name with a catalog, verify the current_schema() output, or qualify the name with the correct catalog. To tolerate the error on drop use DROP SCHEMA IF EXISTS.",
     "SORT_BY_WITHOUT_BUCKETING" "42601" "sortBy must be used together with bucketBy.",
+    "SQL_CONF_NOT_FOUND" "42K0I"
+        "The SQL config <sqlConf> cannot be found. Please verify that the config exists.",
     "TABLE_OR_VIEW_ALREADY_EXISTS" "42P07"
         "Cannot create table or view <relationName> because it already exists. Choose a different name, drop or replace the existing object, or add the IF NOT EXISTS clause to tolerate pre-existing objects.",
     "TABLE_OR_VIEW_NOT_FOUND" "42P01"
