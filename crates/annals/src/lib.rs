@@ -78,6 +78,7 @@ mod blame;
 ))]
 mod broken;
 mod cell;
+mod chunks;
 mod clock;
 mod committer;
 mod compact;
@@ -146,6 +147,7 @@ pub use arrow_array::record_batch;
 
 pub use bisect::{BisectError, Bisection, Verdict};
 pub use blame::{Blame, BlamedCommit, BlamedRow};
+pub use chunks::TableChunks;
 pub use compact::{Compacted, Compaction};
 pub use cutter::ChunkSize;
 pub use definition::{NewDatabase, NewTable, NewView};
@@ -171,6 +173,6 @@ pub use snapshot::{ColumnSummary, Snapshot, Table};
 pub use source::Source;
 pub use speculation::Speculation;
 pub use store::{Origin, Store, Transacted};
-pub use transaction::{Committed, Savepoint, Transaction};
+pub use transaction::{Committed, Savepoint, Transaction, TransactionView};
 pub use watch::{Missed, Stopper, Watch, Watched};
 pub use writer::Writer;

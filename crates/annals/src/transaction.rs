@@ -1,6 +1,7 @@
 //! A private set of changes to one version, published whole or not at all.
 
 mod changes;
+mod view;
 
 use std::fmt;
 use std::panic::Location;
@@ -21,6 +22,8 @@ use crate::snapshot::{ReadLog, Snapshot, Table};
 use crate::source::Source;
 use crate::store::Shared;
 use crate::writer::{Target, Writer};
+
+pub use self::view::TransactionView;
 
 /// Changes that no one else sees until [`commit`](Self::commit). Dropping it abandons them.
 ///

@@ -1,0 +1,114 @@
+//! Which chunks can hold a row that a filter lets through, by `DataFusion`'s `PruningPredicate`
+//! over the statistics of the chunks.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use annals::TableChunks;
+use datafusion::arrow::array::{ArrayRef, BooleanArray, UInt64Array, new_null_array};
+use datafusion::arrow::compute::concat;
+use datafusion::common::pruning::PruningStatistics;
+use datafusion::common::{Column, ScalarValue};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
+
+/// To read so few rows costs no more than to think about them.
+const ROWS_MIN: usize = 1 << 13;
+
+/// Whether it can pay to look for chunks to leave out.
+pub(crate) fn is_worthwhile(chunks: &TableChunks) -> bool {
+    let mut rows = 0;
+    (0..chunks.len()).any(|chunk| {
+        rows += chunks.rows(chunk);
+        rows > ROWS_MIN
+    })
+}
+
+/// Those of `among` that may hold a row for which `filter` is true. What cannot be told stays.
+pub(crate) fn choose(
+    chunks: &TableChunks,
+    among: &[usize],
+    filter: Arc<dyn PhysicalExpr>,
+) -> Vec<usize> {
+    let schema = Arc::clone(chunks.schema());
+    let built = PruningPredicateBuilder::new().with_file_schema(schema).try_build(filter);
+    let chosen = built.and_then(|predicate| {
+        if predicate.always_true() {
+            return Ok(vec![true; among.len()]);
+        }
+        predicate.prune(&Bounds { chunks, among })
+    });
+    match chosen {
+        Ok(chosen) => {
+            among.iter().zip(chosen).filter(|(_, may)| *may).map(|(chunk, _)| *chunk).collect()
+        }
+        // A filter of a kind that says nothing of statistics.
+        Err(_) => among.to_vec(),
+    }
+}
+
+/// The statistics of chunks, as columns with a row for each.
+struct Bounds<'a> {
+    chunks: &'a TableChunks,
+    among: &'a [usize],
+}
+
+impl Bounds<'_> {
+    fn column(&self, column: &Column) -> Option<usize> {
+        self.chunks.schema().index_of(&column.name).ok()
+    }
+
+    fn values(
+        &self,
+        column: &Column,
+        value: impl Fn(annals::ColumnSummary) -> Option<ArrayRef>,
+    ) -> Option<ArrayRef> {
+        let index = self.column(column)?;
+        let kind = self.chunks.schema().field(index).data_type();
+        let none = new_null_array(kind, 1);
+        let found = self.among.iter().map(|chunk| {
+            let value = value(self.chunks.summary(*chunk, index));
+            value.unwrap_or_else(|| Arc::clone(&none))
+        });
+        let found: Vec<ArrayRef> = found.collect();
+        let found: Vec<_> = found.iter().map(AsRef::as_ref).collect();
+        concat(&found).ok()
+    }
+}
+
+impl PruningStatistics for Bounds<'_> {
+    fn min_values(&self, column: &Column) -> Option<ArrayRef> {
+        self.values(column, |summary| summary.min)
+    }
+
+    fn max_values(&self, column: &Column) -> Option<ArrayRef> {
+        self.values(column, |summary| summary.max)
+    }
+
+    fn num_containers(&self) -> usize {
+        self.among.len()
+    }
+
+    /// Of deleted rows too, as [`row_counts`](Self::row_counts) counts them.
+    fn null_counts(&self, column: &Column) -> Option<ArrayRef> {
+        let index = self.column(column)?;
+        let counts = self.among.iter().map(|chunk| {
+            let nulls = self.chunks.summary(*chunk, index).null_count;
+            // A column that came after the chunk is null in every row of it.
+            let is_all = nulls == self.chunks.live_rows(*chunk)
+                && self.chunks.summary(*chunk, index).min.is_none()
+                && self.chunks.summary(*chunk, index).exact;
+            if is_all { self.chunks.rows(*chunk) as u64 } else { nulls }
+        });
+        Some(Arc::new(counts.collect::<UInt64Array>()))
+    }
+
+    fn row_counts(&self) -> Option<ArrayRef> {
+        let counts = self.among.iter().map(|chunk| self.chunks.rows(*chunk) as u64);
+        Some(Arc::new(counts.collect::<UInt64Array>()))
+    }
+
+    fn contained(&self, _: &Column, _: &HashSet<ScalarValue>) -> Option<BooleanArray> {
+        None
+    }
+}

@@ -1,0 +1,107 @@
+//! Views: queries under a name, taken apart where a statement names them.
+//!
+//! The text of a view is planned anew in every statement, in the statement's own version; so a
+//! view never shows another version than the tables beside it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use annals::{DatabaseName, Table, TableKind};
+use datafusion::catalog::TableProvider;
+use datafusion::datasource::ViewTable;
+use datafusion::logical_expr::LogicalPlan;
+
+use crate::error::SqlError;
+use crate::parse::{self, Statement};
+use crate::planner;
+use crate::scope::Scope;
+
+/// How many views may name each other in a row.
+pub(crate) const DEPTH_MAX: usize = 64;
+
+/// What a temporary view stands for.
+#[derive(Clone, Debug)]
+pub enum ViewQuery {
+    /// The text of a query, planned anew in every statement.
+    Text {
+        /// The query.
+        text: String,
+        /// The database that was current when the view was made.
+        database: DatabaseName,
+    },
+    /// A plan, as of a frame: it reads what it read when it was made.
+    Plan(Box<LogicalPlan>),
+}
+
+/// Temporary views by name, as a value: a change makes another.
+#[derive(Clone, Debug, Default)]
+pub struct Views {
+    local: Arc<ViewMap>,
+    global: Arc<ViewMap>,
+}
+
+/// Views by folded name, with the name as it was written.
+pub(crate) type ViewMap = BTreeMap<String, (String, Arc<ViewQuery>)>;
+
+impl Views {
+    pub(crate) fn new(local: Arc<ViewMap>, global: Arc<ViewMap>) -> Self {
+        Self { local, global }
+    }
+
+    /// The temporary view of this name, and how it was written. Case does not count.
+    pub fn local(&self, name: &str) -> Option<(String, Arc<ViewQuery>)> {
+        self.local.get(&name.to_lowercase()).cloned()
+    }
+
+    /// The global temporary view of this name, likewise.
+    pub fn global(&self, name: &str) -> Option<(String, Arc<ViewQuery>)> {
+        self.global.get(&name.to_lowercase()).cloned()
+    }
+
+    /// The names of the temporary views, in the order of their folded names.
+    pub fn local_names(&self) -> impl Iterator<Item = &str> {
+        self.local.values().map(|(name, _)| name.as_str())
+    }
+
+    /// The names of the global temporary views, likewise.
+    pub fn global_names(&self) -> impl Iterator<Item = &str> {
+        self.global.values().map(|(name, _)| name.as_str())
+    }
+}
+
+/// A table of the store, or the query of a view that is kept in it.
+pub(crate) fn provider(scope: &Scope, table: Table) -> Result<Arc<dyn TableProvider>, SqlError> {
+    let TableKind::View { text } = table.kind() else { return Ok(scope.provider(table)) };
+    let query = ViewQuery::Text { text: text.to_string(), database: table.name().database() };
+    expand(scope, &table.name().to_string(), &query)
+}
+
+/// The query of a view, planned in the version of the statement.
+pub(crate) fn expand(
+    scope: &Scope,
+    name: &str,
+    query: &ViewQuery,
+) -> Result<Arc<dyn TableProvider>, SqlError> {
+    let (plan, text) = match query {
+        ViewQuery::Plan(plan) => ((**plan).clone(), None),
+        ViewQuery::Text { text, database } => {
+            let inner = scope.within(name, database.clone())?;
+            let plan = plan_text(&inner, text).map_err(|source| match source {
+                cycle @ SqlError::ViewCycle { .. } => cycle,
+                source => SqlError::View { name: name.to_owned(), source: Box::new(source) },
+            })?;
+            (plan, Some(text.clone()))
+        }
+    };
+    Ok(Arc::new(ViewTable::new(plan, text)))
+}
+
+fn plan_text(scope: &Scope, text: &str) -> Result<LogicalPlan, SqlError> {
+    match parse::parse(text)? {
+        Statement::Query(query) => planner::plan_query(scope, *query),
+        _ => Err(SqlError::Unsupported {
+            what: "a view of something else than a query".to_owned(),
+            instead: "make it of a SELECT".to_owned(),
+        }),
+    }
+}

@@ -1,0 +1,145 @@
+//! A table chunk by chunk, for those who plan scans of their own: query engines.
+//!
+//! [`Scan`](crate::Scan) is what programs use. Here is what it is made of: which chunks there are,
+//! what is known of each without reading a row, and its columns as they lie in memory. Which rows
+//! are wanted, in which order and on how many threads is the caller's business.
+
+use std::sync::Arc;
+
+use annals_state::predicate::Predicate;
+use annals_state::pruning::bounds;
+use annals_state::schema::read_as;
+use annals_state::table::ChunkEntry;
+use arrow_array::RecordBatch;
+use arrow_array::builder::BooleanBufferBuilder;
+use arrow_buffer::BooleanBuffer;
+use arrow_schema::{ArrowError, SchemaRef};
+
+use crate::error::ReadError;
+use crate::snapshot::{ColumnSummary, Table};
+
+/// The chunks of a table in one version, in the order in which they were written.
+///
+/// Holds the table, and with it the version, as long as it is kept. Chunks are addressed by their
+/// place in it, columns by their place in [`schema`](Self::schema).
+#[derive(Clone, Debug)]
+pub struct TableChunks {
+    /// Let go of before the table is, which keeps them.
+    entries: Box<[ChunkEntry]>,
+    table: Table,
+}
+
+impl Table {
+    /// The chunks of the table. O(chunks), no row is read.
+    ///
+    /// In a transaction, the rows that match `predicate` count as read, or all if there is none;
+    /// it selects nothing otherwise.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::View`] if it is a view; [`ReadError::Predicate`] if the predicate does not go
+    /// with the table.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use annals::{Store, record_batch};
+    ///
+    /// let store = Store::in_memory();
+    /// store.write(record_batch!(("n", Int64, [1, 2, 3]))?).save_as_table("t")?;
+    /// let chunks = store.table("t")?.chunks(None)?;
+    /// assert_eq!((chunks.len(), chunks.live_rows(0)), (1, 3));
+    /// assert_eq!(chunks.batch(0, Some(&[0]))?.num_rows(), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn chunks(&self, predicate: Option<&Predicate>) -> Result<TableChunks, ReadError> {
+        let state = self.state();
+        if state.is_view() {
+            return Err(ReadError::View { table: self.name().clone() });
+        }
+        let bound = predicate.map(|predicate| predicate.bind(state.arrow_schema())).transpose();
+        bound.map_err(|source| ReadError::Predicate {
+            table: self.name().clone(),
+            source: Box::new(source),
+        })?;
+        self.note_read(predicate);
+        let entries = state.chunks().map(|(_, entry)| entry.clone()).collect();
+        Ok(TableChunks { entries, table: self.clone() })
+    }
+}
+
+impl TableChunks {
+    /// The columns of the table.
+    pub fn schema(&self) -> &SchemaRef {
+        self.table.state().arrow_schema()
+    }
+
+    /// How many chunks there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// How many rows a chunk has, deleted ones included: what [`batch`](Self::batch) gives.
+    pub fn rows(&self, chunk: usize) -> usize {
+        self.entries[chunk].chunk().rows()
+    }
+
+    /// How many rows of a chunk are still part of the table.
+    pub fn live_rows(&self, chunk: usize) -> u64 {
+        self.entries[chunk].live_rows()
+    }
+
+    /// The logical size of a chunk in bytes, deleted rows included.
+    pub fn bytes(&self, chunk: usize) -> u64 {
+        self.entries[chunk].chunk().bytes()
+    }
+
+    /// Which rows of a chunk are still part of the table; none if all are. O(rows).
+    pub fn live(&self, chunk: usize) -> Option<BooleanBuffer> {
+        let entry = &self.entries[chunk];
+        entry.deletions().map(|deleted| {
+            let mut live = BooleanBufferBuilder::new(entry.chunk().rows());
+            live.append_n(entry.chunk().rows(), true);
+            for row in deleted.rows() {
+                live.set_bit(row as usize, false);
+            }
+            live.finish()
+        })
+    }
+
+    /// What is known of a column of a chunk without reading a row. Where rows of it were deleted
+    /// it only bounds from outside.
+    pub fn summary(&self, chunk: usize, column: usize) -> ColumnSummary {
+        let found = bounds(self.table.state(), &self.entries[chunk], column);
+        let (null_count, exact) = (found.null_count, found.exact);
+        ColumnSummary { null_count, min: found.min, max: found.max, exact }
+    }
+
+    /// The rows of a chunk, deleted ones included, under the columns of the table; with a
+    /// projection only these, in that order. Shares memory with the version; a copy is made only
+    /// of columns that were widened since the chunk was written.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::Rows`] if `columns` has a place that the table has not.
+    pub fn batch(&self, chunk: usize, columns: Option<&[usize]>) -> Result<RecordBatch, ReadError> {
+        let failed = |source| ReadError::Rows { table: self.table.name().clone(), source };
+        let state = self.table.state();
+        let entry = &self.entries[chunk];
+        let (written, wanted) = (state.layout(entry), state.schema());
+        let batch = entry.chunk().batch();
+        if !Arc::ptr_eq(written, wanted) {
+            let read = read_as(batch, written, wanted, columns);
+            return read.map_err(|error| failed(ArrowError::ExternalError(Box::new(error))));
+        }
+        match columns {
+            None => Ok(batch.clone()),
+            Some(columns) => batch.project(columns).map_err(failed),
+        }
+    }
+}

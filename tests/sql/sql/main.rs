@@ -1,0 +1,3 @@
+//! SQL over a store: what is read, in which version, at what cost, and what is refused.
+
+mod queries;
