@@ -37,6 +37,7 @@ conditions! {
         "The data source for the provider <provider> is not enabled.",
     "CANNOT_CREATE_DATA_SOURCE_TABLE.EXTERNAL_METADATA_UNSUPPORTED" "42KDE"
         "Failed to create data source table <tableName>: provider '<provider>' does not support external metadata but a schema is provided. Please remove the schema when creating the table.",
+    "CANNOT_DETERMINE_TYPE" "" "Some of types cannot be determined after inferring.",
     "CANNOT_UP_CAST_DATATYPE" "42846"
         "Cannot up cast <expression> from <sourceType> to <targetType>. <details>",
     "CAST_INVALID_INPUT" "22018"
@@ -189,6 +190,7 @@ conditions! {
     "UNSUPPORTED_FEATURE.TIME_TRAVEL" "0A000"
         "The feature is not supported: Time travel on the relation: <relationId>.",
     "UNSUPPORTED_INSERT.RDD_BASED" "42809" "Can't insert into the target. Can't insert into an RDD-based table.",
+    "UNSUPPORTED_JOIN_TYPE" "0A000" "Unsupported join type '<typ>'.",
     "UNSUPPORTED_OPERATION" "0A000" "<operation> is not supported.",
     "UNSUPPORTED_OVERWRITE.TABLE" "42902"
         "Can't overwrite the target that is also being read from. The target table is <table>.",

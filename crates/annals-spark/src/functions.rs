@@ -5,10 +5,11 @@
 
 mod spark;
 
-use datafusion::common::ScalarValue;
+use std::sync::Arc;
+
 use datafusion::execution::SessionStateBuilder;
 use datafusion::functions_aggregate::expr_fn as aggregate;
-use datafusion::logical_expr::{Expr, ScalarUDF};
+use datafusion::logical_expr::Expr;
 use datafusion::scalar::ScalarValue as Scalar;
 
 use crate::column::Column;
@@ -35,8 +36,8 @@ pub fn lit(value: impl Into<Value>) -> Column {
         Value::Float(value) => (Scalar::from(value), Value::Float(value).to_string()),
         Value::Double(value) => (Scalar::from(value), Value::Double(value).to_string()),
         Value::String(value) => (Scalar::from(value.as_str()), value),
-        Value::Date(value) => (ScalarValue::Date32(Some(value)), Value::Date(value).to_string()),
-        _ => (ScalarValue::Null, "NULL".to_owned()),
+        Value::Date(value) => (Scalar::Date32(Some(value)), Value::Date(value).to_string()),
+        _ => (Scalar::Null, "NULL".to_owned()),
     };
     Column::expr(Expr::Literal(value, None).alias(text))
 }
@@ -84,6 +85,6 @@ pub fn count(column: &str) -> Column {
 /// A session's state with the functions that are defined here.
 pub(crate) fn added_to(mut builder: SessionStateBuilder) -> SessionStateBuilder {
     let functions = builder.scalar_functions().get_or_insert_default();
-    functions.extend(spark::all().into_iter().map(|function| std::sync::Arc::new(ScalarUDF::from(function))));
+    functions.extend(spark::all().into_iter().map(Arc::new));
     builder
 }

@@ -44,6 +44,14 @@ impl Parts {
         }
     }
 
+    /// The same where Spark expects a table and nothing else: what follows it is extra.
+    pub(crate) fn parse_strictly(text: &str) -> Result<Self, SparkError> {
+        Self::parse(text).map_err(|error| match error.parameter("error") {
+            Some("end of input") => syntax("'.'", ": extra input '.'"),
+            _ => error,
+        })
+    }
+
     /// The parts in backticks, with dots between them.
     pub(crate) fn quoted(&self) -> String {
         self.0.iter().map(|part| quote(part)).collect::<Vec<_>>().join(".")

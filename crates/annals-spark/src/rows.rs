@@ -13,7 +13,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, DurationMicrosecondType, Field,
     Fields, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    IntervalMonthDayNanoType, IntervalUnit, IntervalYearMonthType, SchemaRef,
+    IntervalMonthDayNanoType, IntervalUnit, IntervalYearMonthType, Schema, SchemaRef,
     Time64MicrosecondType, TimeUnit, TimestampMicrosecondType,
 };
 use arrow::error::ArrowError;
@@ -192,6 +192,54 @@ pub(crate) fn plain_type(data_type: &DataType) -> DataType {
         }
         DataType::Dictionary(_, value) => value.as_ref().clone(),
         _ => DataType::Utf8,
+    }
+}
+
+/// The columns of rows of which only the names are known: each has the type of its first value.
+/// Whole numbers are `BIGINT`, as in Python.
+pub(crate) fn inferred(rows: &[Row], names: &[&str]) -> Result<Schema, SparkError> {
+    let column = |(index, name): (usize, &&str)| {
+        let values = rows.iter().filter_map(|row| row.values.get(index));
+        let types = values.map(type_of).find(|found| *found != DataType::Null);
+        match types {
+            Some(found) => Ok(Field::new(*name, found, true)),
+            None => Err(SparkError::plain("CANNOT_DETERMINE_TYPE")),
+        }
+    };
+    let columns = names.iter().enumerate().map(column).collect::<Result<Vec<_>, _>>()?;
+    Ok(Schema::new(columns))
+}
+
+fn type_of(value: &Value) -> DataType {
+    match value {
+        Value::Null => DataType::Null,
+        Value::Boolean(_) => DataType::Boolean,
+        Value::Byte(_) | Value::Short(_) | Value::Int(_) | Value::Long(_) => DataType::Int64,
+        Value::Float(_) | Value::Double(_) => DataType::Float64,
+        Value::Decimal(..) => DataType::Decimal128(38, 18),
+        Value::String(_) => DataType::Utf8,
+        Value::Binary(_) => DataType::Binary,
+        Value::Date(_) => DataType::Date32,
+        Value::Timestamp(_) => types::timestamp(),
+        Value::TimestampNtz(_) => types::timestamp_ntz(),
+        Value::Time(_) => DataType::Time64(TimeUnit::Microsecond),
+        Value::YearMonth(_) => DataType::Interval(IntervalUnit::YearMonth),
+        Value::DayTime(_) => DataType::Duration(TimeUnit::Microsecond),
+        Value::Interval(..) => DataType::Interval(IntervalUnit::MonthDayNano),
+        Value::Array(values) => {
+            let item = values.iter().map(type_of).find(|found| *found != DataType::Null);
+            types::array_of(item.unwrap_or(DataType::Null))
+        }
+        Value::Map(entries) => match entries.first() {
+            Some((key, value)) => types::map_of(type_of(key), type_of(value)),
+            None => types::map_of(DataType::Null, DataType::Null),
+        },
+        Value::Struct(row) => {
+            let fields = row.values.iter().enumerate();
+            let field =
+                |(at, value): (usize, &Value)| Field::new(format!("_{}", at + 1), type_of(value), true);
+            DataType::Struct(fields.map(field).collect())
+        }
     }
 }
 

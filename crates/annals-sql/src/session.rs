@@ -40,10 +40,15 @@ struct Inner {
     local_views: RwLock<Arc<ViewMap>>,
     global_views: Arc<RwLock<Arc<ViewMap>>>,
     files: FileAccess,
+    rewrite: Option<RewritePlan>,
     transaction: Mutex<Option<Transaction>>,
 }
 
 type Configure = Box<dyn FnOnce(SessionStateBuilder) -> SessionStateBuilder>;
+
+/// Changes the plan of a query before it is used.
+pub(crate) type RewritePlan =
+    Arc<dyn Fn(LogicalPlan) -> datafusion::error::Result<LogicalPlan> + Send + Sync>;
 
 /// What to choose of a session before it begins; see [`SqlSession::builder`].
 pub struct SqlSessionBuilder {
@@ -54,6 +59,7 @@ pub struct SqlSessionBuilder {
     target_partitions: Option<usize>,
     files: FileAccess,
     configure: Vec<Configure>,
+    rewrite: Option<RewritePlan>,
 }
 
 impl SqlSessionBuilder {
@@ -103,6 +109,16 @@ impl SqlSessionBuilder {
         self
     }
 
+    /// Changes the plan of every query, also of those in commands and views, before it is used: for
+    /// a layer above that reads literals in its own way.
+    pub fn rewrite_plans(
+        mut self,
+        rewrite: impl Fn(LogicalPlan) -> datafusion::error::Result<LogicalPlan> + Send + Sync + 'static,
+    ) -> Self {
+        self.rewrite = Some(Arc::new(rewrite));
+        self
+    }
+
     /// Begins the session.
     ///
     /// # Errors
@@ -146,6 +162,7 @@ impl SqlSessionBuilder {
             local_views: RwLock::default(),
             global_views: Arc::default(),
             files: self.files,
+            rewrite: self.rewrite,
             transaction: Mutex::new(None),
         };
         Ok(SqlSession { inner: Arc::new(inner) })
@@ -168,6 +185,7 @@ impl SqlSession {
             target_partitions: None,
             files: FileAccess::Off,
             configure: Vec::new(),
+            rewrite: None,
         }
     }
 
@@ -185,6 +203,7 @@ impl SqlSession {
             local_views: RwLock::default(),
             global_views: Arc::clone(&inner.global_views),
             files: inner.files.clone(),
+            rewrite: inner.rewrite.clone(),
             transaction: Mutex::new(None),
         };
         Self { inner: Arc::new(copy) }
@@ -256,6 +275,7 @@ impl SqlSession {
             view,
             views: self.views(),
             files: self.inner.files.clone(),
+            rewrite: self.inner.rewrite.clone(),
             state: Arc::new(self.state()),
             type_planner: self.inner.type_planner.clone(),
         };
