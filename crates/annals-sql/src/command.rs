@@ -4,11 +4,8 @@ use datafusion::dataframe::DataFrame;
 
 use crate::error::SqlError;
 use crate::session::SqlSession;
-
-/// A statement that does something.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Command {}
+use crate::statement::Statement;
+pub use crate::statement::Command;
 
 /// Executes a command, at once and exactly once; gives a frame over its result rows.
 ///
@@ -16,6 +13,9 @@ pub enum Command {}
 ///
 /// [`SqlError`]; the store is then as it was.
 #[expect(clippy::unused_async, reason = "commands read queries")]
-pub async fn execute(_session: &SqlSession, command: Command) -> Result<DataFrame, SqlError> {
-    match command {}
+pub async fn execute(_session: &SqlSession, _command: Command, _text: &str) -> Result<DataFrame, SqlError> {
+    todo!()
+}
+pub(crate) async fn explain(_session: &SqlSession, _command: Statement, _verbose: bool) -> Result<DataFrame, SqlError> {
+    todo!()
 }

@@ -9,6 +9,8 @@ use annals::{CommitError, ReadError, TravelError, VersionId, WriteError};
 use datafusion::common::{Column, SchemaError};
 use datafusion::error::DataFusionError;
 
+use crate::parse::ParseError;
+
 /// Why a statement did not run, or did not end.
 ///
 /// Unless an error says otherwise, the store is as it was before the statement.
@@ -16,17 +18,8 @@ use datafusion::error::DataFusionError;
 #[non_exhaustive]
 pub enum SqlError {
     /// The text is no statement.
-    #[error("{message}, at line {line}, column {column}")]
-    Parse {
-        /// What was expected, or is wrong.
-        message: String,
-        /// The word or sign that does not fit, as it was written; none at the end of the text.
-        token: Option<String>,
-        /// Where it stands, counted from 1; 0 if that is not known.
-        line: u64,
-        /// Where it stands in the line, counted from 1; 0 if that is not known.
-        column: u64,
-    },
+    #[error(transparent)]
+    Parse(#[from] ParseError),
 
     /// A name does not parse.
     #[error(transparent)]

@@ -42,6 +42,7 @@ mod planner;
 mod pruning;
 pub mod scope;
 pub mod session;
+pub mod statement;
 mod statistics;
 pub mod table;
 mod travel;

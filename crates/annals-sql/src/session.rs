@@ -20,7 +20,8 @@ use datafusion::sql::sqlparser::ast;
 use crate::command;
 use crate::error::SqlError;
 use crate::files::FileAccess;
-use crate::parse::{self, Statement};
+use crate::parse;
+use crate::statement::Statement;
 use crate::planner;
 use crate::scope::{Scope, ScopeParts, ScopeView};
 use crate::view::{ViewMap, ViewQuery, Views};
@@ -223,13 +224,10 @@ impl SqlSession {
     pub async fn sql(&self, text: &str) -> Result<DataFrame, SqlError> {
         match parse::parse(text)? {
             Statement::Query(query) => self.query(*query),
-            Statement::Explain { query, analyze, verbose } => {
-                let scope = self.scope();
-                let plan = planner::plan_query(&scope, *query)?;
-                let plan = LogicalPlanBuilder::from(plan).explain(verbose, analyze)?.build()?;
-                Ok(frame_of(scope, plan))
+            Statement::Explain { verbose, statement } => {
+                command::explain(self, *statement, verbose).await
             }
-            Statement::Command(command) => command::execute(self, command).await,
+            Statement::Command(command) => command::execute(self, command, text).await,
         }
     }
 

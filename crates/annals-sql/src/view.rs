@@ -12,7 +12,7 @@ use datafusion::datasource::ViewTable;
 use datafusion::logical_expr::LogicalPlan;
 
 use crate::error::SqlError;
-use crate::parse::{self, Statement};
+use crate::parse;
 use crate::planner;
 use crate::scope::Scope;
 
@@ -97,11 +97,5 @@ pub(crate) fn expand(
 }
 
 fn plan_text(scope: &Scope, text: &str) -> Result<LogicalPlan, SqlError> {
-    match parse::parse(text)? {
-        Statement::Query(query) => planner::plan_query(scope, *query),
-        _ => Err(SqlError::Unsupported {
-            what: "a view of something else than a query".to_owned(),
-            instead: "make it of a SELECT".to_owned(),
-        }),
-    }
+    planner::plan_query(scope, *parse::parse_query(text)?)
 }

@@ -294,23 +294,13 @@ impl Grammar<'_> {
         let _ = self.takes(&["TABLE"]);
         let name = self.name()?;
         let _ = self.takes(&["TO"]);
-        if self.takes(&["TIMESTAMP", "AS", "OF"]) {
-            return Ok(Command::Restore { name, at: TableVersion::TimestampAsOf(self.expr()?) });
+        // The tokens of `VERSION AS OF` were brought into this form as well.
+        for word in ["TIMESTAMP", "AS", "OF"] {
+            if !self.takes(&[word]) {
+                return self.expected("VERSION AS OF or TIMESTAMP AS OF");
+            }
         }
-        // What the tokens made of `VERSION AS OF 3`: `AT (… => 3)`.
-        if !self.takes(&["AT"]) {
-            return self.expected("VERSION AS OF or TIMESTAMP AS OF");
-        }
-        self.expect_token(&Token::LParen)?;
-        let of_version = self.identifier()? == super::tokens::AT_VERSION;
-        self.expect_token(&Token::RArrow)?;
-        let value = self.expr()?;
-        self.expect_token(&Token::RParen)?;
-        let at = match of_version {
-            true => TableVersion::VersionAsOf(value),
-            false => TableVersion::TimestampAsOf(value),
-        };
-        Ok(Command::Restore { name, at })
+        Ok(Command::Restore { name, at: TableVersion::TimestampAsOf(self.expr()?) })
     }
 
     fn comment(&mut self) -> Result<Command, ParseError> {

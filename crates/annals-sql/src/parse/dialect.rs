@@ -24,7 +24,8 @@ impl Dialect for SparkDialect {
     }
 
     fn is_identifier_part(&self, ch: char) -> bool {
-        ch.is_ascii_alphanumeric() || ch == '_'
+        // `t@v3` is one word, taken apart when it is looked up.
+        ch.is_ascii_alphanumeric() || ch == '_' || ch == '@'
     }
 
     fn supports_string_literal_backslash_escape(&self) -> bool {

@@ -1,15 +1,13 @@
-//! What is done to each query that was parsed: version clauses get their form back, and parts that
-//! would write or that no plan would heed are refused.
+//! What is done to each query that was parsed: parts that would write, or that no plan would heed,
+//! are refused.
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    self, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Query, SetExpr, TableFactor,
-    TableVersion, VisitMut, VisitorMut,
+    self, Expr, Query, SetExpr, TableFactor, VisitMut, VisitorMut,
 };
 
 use super::error::ParseError;
-use super::tokens::{AT_TIMESTAMP, AT_VERSION};
 
 pub(super) fn query(query: &mut Query) -> Result<(), ParseError> {
     inspected(query)
@@ -43,13 +41,6 @@ impl VisitorMut for Inspector {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(error),
         }
-    }
-
-    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<ParseError> {
-        if let TableFactor::Table { version: Some(version), .. } = factor {
-            restore(version);
-        }
-        ControlFlow::Continue(())
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<ParseError> {
@@ -96,18 +87,4 @@ fn body(body: &SetExpr) -> Result<(), ParseError> {
         }
         _ => Ok(()),
     }
-}
-
-/// `AT(__at_version => 3)` is `VERSION AS OF 3`.
-fn restore(version: &mut TableVersion) {
-    let TableVersion::Function(Expr::Function(function)) = &*version else { return };
-    let FunctionArguments::List(list) = &function.args else { return };
-    let [FunctionArg::Named { name, arg: FunctionArgExpr::Expr(value), .. }] = &list.args[..] else {
-        return;
-    };
-    *version = match name.value.as_str() {
-        AT_VERSION => TableVersion::VersionAsOf(value.clone()),
-        AT_TIMESTAMP => TableVersion::TimestampAsOf(value.clone()),
-        _ => return,
-    };
 }
