@@ -564,9 +564,9 @@ fn not_single(parts: &Parts) -> SparkError {
 
 fn told_of(table: &Table) -> TableInfo {
     let table_type = match table.kind() {
-        TableKind::Managed => "MANAGED",
-        TableKind::External { .. } => "EXTERNAL",
         TableKind::View { .. } => "VIEW",
+        TableKind::External { .. } => "EXTERNAL",
+        _ => "MANAGED",
     };
     TableInfo {
         name: table.name().table_str().to_owned(),

@@ -6,6 +6,7 @@
 use annals::error::{CatalogError, SchemaError};
 use annals::{CommitError, ReadError, TableName, TravelError, WriteError};
 use annals_sql::SqlError;
+use annals_sql::parse::ParseError;
 use arrow::datatypes::DataType;
 use datafusion::error::DataFusionError;
 
@@ -59,13 +60,7 @@ impl Told {
                 "UNRESOLVED_ROUTINE",
                 [("routineName", quote(name)), ("searchPath", self.search_path())],
             ),
-            SqlError::Parse { token, .. } => {
-                let near = token.as_ref().map_or_else(
-                    || "end of input".to_owned(),
-                    |token| format!("'{token}'"),
-                );
-                SparkError::new("PARSE_SYNTAX_ERROR", [("error", near), ("hint", String::new())])
-            }
+            SqlError::Parse(error) => parse(error),
             _ => return self.other_sql(error),
         };
         told.caused_by(error)
@@ -253,6 +248,32 @@ fn distance(from: &str, to: &str) -> usize {
         }
     }
     row[to.len()]
+}
+
+/// A text that is no statement.
+pub(crate) fn parse(error: &ParseError) -> SparkError {
+    match error {
+        ParseError::Empty => SparkError::plain("PARSE_EMPTY_STATEMENT"),
+        ParseError::Syntax { found, extra, .. } => {
+            let near = found
+                .as_ref()
+                .map_or_else(|| "end of input".to_owned(), |found| format!("'{found}'"));
+            let hint = if *extra { format!(": extra input {near}") } else { String::new() };
+            SparkError::new("PARSE_SYNTAX_ERROR", [("error", near), ("hint", hint)])
+        }
+        ParseError::Identifier { name } => {
+            SparkError::new("INVALID_IDENTIFIER", [("ident", name.as_str())])
+        }
+        ParseError::Values { expected, found, row } => SparkError::new(
+            "INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH",
+            [
+                ("expectedNumCols", expected.to_string()),
+                ("actualNumCols", found.to_string()),
+                ("rowIndex", row.to_string()),
+            ],
+        ),
+        other => SparkError::other(other.to_string()),
+    }
 }
 
 fn commit(error: CommitError) -> SparkError {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use annals::Store;
 use annals_sql::view::ViewQuery;
 use annals_sql::{SqlError, SqlSession};
+use annals_sql::statement::Statement;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
@@ -18,7 +19,7 @@ use datafusion_spark::SessionStateBuilderSpark;
 
 use crate::catalog::Catalog;
 use crate::conf::Conf;
-use crate::convert::Told;
+use crate::convert::{self, Told};
 use crate::error::SparkError;
 use crate::frame::DataFrame;
 use crate::functions;
@@ -381,8 +382,8 @@ impl Session {
         for (name, plan) in frames {
             sql.set_view(name, ViewQuery::Plan(Box::new((*plan).clone())));
         }
-        match annals_sql::parse::parse(text).map_err(|error| self.told(true).sql(error.into()))? {
-            annals_sql::parse::Statement::Query(query) => {
+        match annals_sql::parse::parse(text).map_err(|error| convert::parse(&error))? {
+            Statement::Query(query) => {
                 let frame = sql.query(*query).map_err(|error| self.told(true).sql(error))?;
                 Ok(frame.into_unoptimized_plan())
             }

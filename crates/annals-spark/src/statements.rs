@@ -1,6 +1,7 @@
 //! One statement of SQL: run below, and told in Spark's words.
 
-use annals_sql::parse::{self, Statement};
+use annals_sql::parse;
+use annals_sql::statement::Statement;
 
 use crate::error::SparkError;
 use crate::frame::DataFrame;
