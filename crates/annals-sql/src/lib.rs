@@ -37,6 +37,7 @@ pub mod error;
 mod exec;
 mod files;
 mod functions;
+pub mod keep;
 pub mod parse;
 mod planner;
 mod pruning;
@@ -46,6 +47,7 @@ pub mod statement;
 mod statistics;
 pub mod table;
 mod travel;
+pub mod types;
 pub mod view;
 
 pub use catalog::{AnnalsCatalog, AnnalsDatabase};

@@ -22,6 +22,7 @@ use datafusion::sql::sqlparser::ast;
 
 pub use self::dialect::SparkDialect;
 pub use self::error::ParseError;
+pub use self::types::{COMMENT, DECLARED};
 use self::grammar::Grammar;
 use crate::statement::{Name, Statement};
 

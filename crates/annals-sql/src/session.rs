@@ -1,6 +1,7 @@
 //! A session: what outlives a statement. The current database, temporary views, settings, the
 //! open transaction.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -13,7 +14,7 @@ use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::planner::TypePlanner;
-use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::sqlparser::ast;
 
@@ -43,7 +44,11 @@ struct Inner {
     files: FileAccess,
     rewrite: Option<RewritePlan>,
     transaction: Mutex<Option<Transaction>>,
+    settings: RwLock<Arc<Settings>>,
 }
+
+/// Settings by name, as text.
+pub type Settings = BTreeMap<String, String>;
 
 type Configure = Box<dyn FnOnce(SessionStateBuilder) -> SessionStateBuilder>;
 
@@ -165,6 +170,7 @@ impl SqlSessionBuilder {
             files: self.files,
             rewrite: self.rewrite,
             transaction: Mutex::new(None),
+            settings: RwLock::default(),
         };
         Ok(SqlSession { inner: Arc::new(inner) })
     }
@@ -206,6 +212,7 @@ impl SqlSession {
             files: inner.files.clone(),
             rewrite: inner.rewrite.clone(),
             transaction: Mutex::new(None),
+            settings: RwLock::new(read(&inner.settings)),
         };
         Self { inner: Arc::new(copy) }
     }
@@ -266,7 +273,7 @@ impl SqlSession {
         self.scope_of(ScopeView::Snapshot(snapshot))
     }
 
-    fn scope_of(&self, view: ScopeView) -> Scope {
+    pub(crate) fn scope_of(&self, view: ScopeView) -> Scope {
         let parts = ScopeParts {
             store: self.inner.store.clone(),
             catalog: Arc::clone(&self.inner.catalog),
@@ -331,6 +338,22 @@ impl SqlSession {
     /// The temporary views.
     pub fn views(&self) -> Views {
         Views::new(read(&self.inner.local_views), read(&self.inner.global_views))
+    }
+
+    /// The settings that `SET` has made; they are texts, and mean what whoever reads them says.
+    pub fn settings(&self) -> Arc<Settings> {
+        read(&self.inner.settings)
+    }
+
+    /// Makes a setting, or takes it back.
+    pub fn set_setting(&self, key: &str, value: Option<&str>) {
+        write(&self.inner.settings, |settings| {
+            let settings = Arc::make_mut(settings);
+            match value {
+                Some(value) => settings.insert(key.to_owned(), value.to_owned()),
+                None => settings.remove(key),
+            }
+        });
     }
 
     /// Makes a temporary view, in place of one that has the name. Returns that one.

@@ -272,6 +272,23 @@ impl RelationPlanner for Relations {
     }
 }
 
+/// The moment that the clause of a command says.
+pub(crate) fn moment_of(scope: &Scope, version: &TableVersion) -> Result<Moment, SqlError> {
+    let clause = version.to_string();
+    let unclear = |reason: &str| SqlError::VersionClause {
+        clause: clause.clone(),
+        reason: reason.to_owned(),
+    };
+    let TableVersion::TimestampAsOf(expr) = version else {
+        return Err(unclear("write VERSION AS OF or TIMESTAMP AS OF"));
+    };
+    if let Some(marked) = marked_version(expr) {
+        return version_of(marked).ok_or_else(|| unclear("write a number or a tag in quotes"));
+    }
+    let expr = scope.expression(expr.clone(), &DFSchema::empty())?;
+    Ok(Moment::Timestamp(timestamp_of(scope, expr, &clause)?))
+}
+
 /// The value that [`normalize_version_clauses`] has marked.
 fn marked_version(expr: &ast::Expr) -> Option<&ast::Expr> {
     let ast::Expr::Function(function) = expr else { return None };

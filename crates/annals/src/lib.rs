@@ -160,6 +160,7 @@ pub use history::History;
 pub use memory::{MemoryReport, VersionMemory};
 pub use merge::Merge;
 pub use metrics::{OldestPin, StoreMetrics};
+pub use pattern::name_matches;
 pub use options::StoreBuilder;
 pub use pins::{Pin, PinLabel, PinnedSnapshot, Pins};
 pub use reader::Reader;
