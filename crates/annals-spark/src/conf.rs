@@ -30,7 +30,7 @@ impl Conf {
 
     /// Sets a value.
     pub fn set(&self, key: &str, value: impl ToString) {
-        self.session.conf_values().insert(key.to_owned(), value.to_string());
+        self.session.sql_session().set_setting(key, Some(&value.to_string()));
     }
 
     /// The value of a key, or Spark's default for it.
@@ -50,20 +50,21 @@ impl Conf {
     }
 
     pub(crate) fn find(&self, key: &str) -> Option<String> {
-        let set = self.session.conf_values().get(key).cloned();
+        let set = self.session.sql_session().settings().get(key).cloned();
         let default = || DEFAULTS.iter().find(|(known, _)| *known == key);
         set.or_else(|| default().map(|(_, value)| (*value).to_owned()))
     }
 
     /// Takes back what was set.
     pub fn unset(&self, key: &str) {
-        self.session.conf_values().remove(key);
+        self.session.sql_session().set_setting(key, None);
     }
 
     /// All that was set, in the order of the keys.
     pub fn get_all(&self) -> Vec<(String, String)> {
-        let values = self.session.conf_values();
-        values.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+        let values = self.session.sql_session().settings();
+        let shown = values.iter().filter(|(key, _)| !key.starts_with("annals."));
+        shown.map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 
     /// Whether the key can be set while a session runs.

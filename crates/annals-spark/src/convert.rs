@@ -11,12 +11,26 @@ use arrow::datatypes::DataType;
 use datafusion::error::DataFusionError;
 
 use crate::error::SparkError;
-use crate::names::{self, CATALOG};
+use crate::names::{self, CATALOG, GLOBAL_TEMP, Parts};
 use crate::types::{quote, sql_string};
+
+/// How a table that was not found, or stands in the way, is named.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Names {
+    /// As the call named it if it is missing, in full if it is there.
+    #[default]
+    AsWritten,
+    /// In full.
+    Full,
+    /// As the call named it if it is missing, with its database if it is there.
+    WithDatabase,
+}
 
 /// What a call was about.
 #[derive(Clone, Debug)]
 pub(crate) struct Told {
+    /// How tables are named.
+    pub(crate) names: Names,
     /// The current database.
     pub(crate) database: String,
     /// Whether the call reads, so that functions and built-in names were searched too.
@@ -32,6 +46,12 @@ impl Told {
 
     /// No table or view has the name.
     pub(crate) fn not_found(&self, parts: &[String]) -> SparkError {
+        let whole = Parts(parts.to_vec()).in_catalog(&self.database);
+        let whole = whole.filter(|_| self.names == Names::Full);
+        let parts = match whole {
+            Some((database, table)) => vec![CATALOG.to_owned(), database, table],
+            None => parts.to_vec(),
+        };
         let name: Vec<String> = parts.iter().map(|part| quote(part)).collect();
         SparkError::new(
             "TABLE_OR_VIEW_NOT_FOUND",
@@ -61,7 +81,10 @@ impl Told {
                 [("routineName", quote(name)), ("searchPath", self.search_path())],
             ),
             SqlError::Parse(error) => parse(error),
-            _ => return self.other_sql(error),
+            _ => match statement(&error) {
+                Some(told) => told,
+                None => return self.other_sql(error),
+            },
         };
         told.caused_by(error)
     }
@@ -163,6 +186,9 @@ impl Told {
             CatalogError::NoTable { table, .. } => {
                 self.not_found(&[table.database_str().to_owned(), table.table_str().to_owned()])
             }
+            CatalogError::TableExists { table, .. } if self.names == Names::WithDatabase => {
+                SparkError::new("TABLE_OR_VIEW_ALREADY_EXISTS", [("relationName", short(table))])
+            }
             CatalogError::TableExists { table, .. } => exists(table),
             CatalogError::IsView { table } => SparkError::new(
                 "EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE",
@@ -204,6 +230,11 @@ pub(crate) struct Written {
     pub(crate) table: Vec<String>,
 }
 
+/// A table's name with its database.
+fn short(table: &TableName) -> String {
+    format!("{}.{}", quote(table.database_str()), quote(table.table_str()))
+}
+
 /// Something of that name exists.
 pub(crate) fn exists(table: &TableName) -> SparkError {
     SparkError::new("TABLE_OR_VIEW_ALREADY_EXISTS", [("relationName", names::full(table))])
@@ -211,7 +242,13 @@ pub(crate) fn exists(table: &TableName) -> SparkError {
 
 /// No database has the name.
 pub(crate) fn no_schema(name: &str) -> SparkError {
-    SparkError::new("SCHEMA_NOT_FOUND", [("schemaName", format!("{}.{}", quote(CATALOG), quote(name)))])
+    no_schema_of(&[name.to_owned()])
+}
+
+/// No database has this name of several parts.
+pub(crate) fn no_schema_of(parts: &[String]) -> SparkError {
+    let parts: Vec<String> = parts.iter().map(|part| quote(part)).collect();
+    SparkError::new("SCHEMA_NOT_FOUND", [("schemaName", format!("{}.{}", quote(CATALOG), parts.join(".")))])
 }
 
 /// No column has the name; the nearest of those that there are come first.
@@ -248,6 +285,143 @@ fn distance(from: &str, to: &str) -> usize {
         }
     }
     row[to.len()]
+}
+
+/// A text with its parts in backticks: `a.b` as `` `a`.`b` ``.
+fn name_text(name: &str) -> String {
+    match Parts::parse(name) {
+        Ok(parts) => parts.quoted(),
+        Err(_) => quote(name),
+    }
+}
+
+/// The same in full, if it is a name in the store.
+fn full_text(name: &str) -> String {
+    match Parts::parse(name) {
+        Ok(parts) if parts.0.len() == 1 => parts.quoted(),
+        Ok(parts) if parts.0.len() == 2 => format!("{}.{}", quote(CATALOG), parts.quoted()),
+        Ok(parts) => parts.quoted(),
+        Err(_) => quote(name),
+    }
+}
+
+/// What can be wrong with statements beyond queries.
+fn statement(error: &SqlError) -> Option<SparkError> {
+    let partition = |condition: &str, table: &TableName, partition: &str| {
+        SparkError::new(
+            condition,
+            [("partitionList", partition.to_owned()), ("tableName", short(table))],
+        )
+    };
+    Some(match error {
+        SqlError::TempViewExists { name } => SparkError::new(
+            "TEMP_TABLE_OR_VIEW_ALREADY_EXISTS",
+            [("relationName", name_text(name))],
+        ),
+        SqlError::NotATable { name, operation, temporary } => SparkError::new(
+            "EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE",
+            [
+                ("viewName", if *temporary { name_text(name) } else { full_text(name) }),
+                ("operation", (*operation).to_owned()),
+            ],
+        ),
+        SqlError::NotAView { name, operation, .. } => SparkError::new(
+            "EXPECT_VIEW_NOT_TABLE.NO_ALTERNATIVE",
+            [("tableName", full_text(name)), ("operation", (*operation).to_owned())],
+        ),
+        SqlError::TempReference { name, temporary } => SparkError::new(
+            "INVALID_TEMP_OBJ_REFERENCE",
+            [
+                ("obj", "VIEW".to_owned()),
+                ("objName", full_text(name)),
+                ("tempObj", "VIEW".to_owned()),
+                ("tempObjName", name_text(temporary)),
+            ],
+        ),
+        SqlError::TempQualifier { name, qualifier } => SparkError::new(
+            "INVALID_TEMP_OBJ_QUALIFIER",
+            [
+                ("objectType", "VIEW".to_owned()),
+                ("objectName", quote(name)),
+                ("qualifier", quote(qualifier)),
+            ],
+        ),
+        SqlError::ViewColumns { view, named, given } => {
+            let kind = if named.len() > given.len() { "NOT_ENOUGH" } else { "TOO_MANY" };
+            SparkError::new(
+                &format!("CREATE_VIEW_COLUMN_ARITY_MISMATCH.{kind}_DATA_COLUMNS"),
+                [
+                    ("viewName", full_text(view)),
+                    ("viewColumns", listed(named)),
+                    ("dataColumns", listed(given)),
+                ],
+            )
+        }
+        SqlError::ViewOutdated { view, column, text, .. } => {
+            let full = full_text(view);
+            let plain = Parts::parse(&full).map_or_else(|_| full.clone(), |parts| parts.plain());
+            SparkError::new(
+                "INCOMPATIBLE_VIEW_SCHEMA_CHANGE",
+                [
+                    ("viewName", full),
+                    ("actualCols", "[]".to_owned()),
+                    ("colName", column.clone()),
+                    ("suggestion", format!("CREATE OR REPLACE VIEW {plain} AS {text}")),
+                    ("expectedNum", "1".to_owned()),
+                ],
+            )
+        }
+        SqlError::ColumnCount { table, expected, found } => {
+            let kind = if found.len() < expected.len() { "NOT_ENOUGH" } else { "TOO_MANY" };
+            SparkError::new(
+                &format!("INSERT_COLUMN_ARITY_MISMATCH.{kind}_DATA_COLUMNS"),
+                [
+                    ("tableName", names::full(table)),
+                    ("tableColumns", listed(expected)),
+                    ("dataColumns", listed(found)),
+                ],
+            )
+        }
+        SqlError::ExtraColumns { table, columns } => SparkError::new(
+            "INCOMPATIBLE_DATA_FOR_TABLE.EXTRA_COLUMNS",
+            [("tableName", names::full(table)), ("extraColumns", listed(columns))],
+        ),
+        SqlError::ColumnTwice { name } => {
+            SparkError::new("COLUMN_ALREADY_EXISTS", [("columnName", quote(&name.to_lowercase()))])
+        }
+        SqlError::CannotStore { table, column, from, to } => {
+            mismatch(names::full(table), column, from, to)
+        }
+        SqlError::Overflow { column, from, to, .. } => SparkError::new(
+            "CAST_OVERFLOW_IN_TABLE_INSERT",
+            [
+                ("sourceType", quoted_type(from)),
+                ("targetType", quoted_type(to)),
+                ("columnName", quoted_path(column)),
+            ],
+        ),
+        SqlError::TooLong { limit, .. } => {
+            SparkError::new("EXCEED_LIMIT_LENGTH", [("limit", limit.to_string())])
+        }
+        SqlError::OtherDatabase { table, database } => SparkError::new(
+            "RENAME_TABLE_SOURCE_DESTINATION_DATABASE_MISMATCH",
+            [("db", quote(table.database_str())), ("newDb", quote(database))],
+        ),
+        SqlError::NotPartitioned { table } => SparkError::new(
+            "INVALID_PARTITION_OPERATION.PARTITION_SCHEMA_IS_EMPTY",
+            [("name", names::full(table))],
+        ),
+        SqlError::NoPartition { table, partition: named } => {
+            partition("PARTITIONS_NOT_FOUND", table, named)
+        }
+        SqlError::PartitionExists { table, partition: named } => {
+            partition("PARTITIONS_ALREADY_EXIST", table, named)
+        }
+        SqlError::ReservedDatabase { .. } => {
+            SparkError::new("RESERVED_DATABASE_NAME", [("database", quote(GLOBAL_TEMP))])
+        }
+        _ => return None,
+    })
 }
 
 /// A text that is no statement.

@@ -1,15 +1,9 @@
 //! What is kept with a table beside its rows, in properties that the table's owner does not see.
 
 use annals::Table;
+pub(crate) use annals_sql::keep::{BUCKETS, CLUSTER_BY, PROVIDER};
 
 use crate::source;
-
-/// The format that was given when the table was made.
-pub(crate) const PROVIDER: &str = "provider";
-/// The columns that the rows were to be divided by, into how many buckets, and their order there.
-pub(crate) const BUCKETS: &str = "__buckets";
-/// The columns of `CLUSTER BY`.
-pub(crate) const CLUSTERING: &str = "clusteringColumns";
 
 /// `bucketBy` and `sortBy`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,14 +14,19 @@ pub(crate) struct Buckets {
 }
 
 impl Buckets {
-    /// The text that is kept.
+    /// The text that is kept, in the form of `annals-sql`.
     pub(crate) fn to_text(&self) -> String {
-        serde_json::json!([self.count, self.columns, self.sorted_by]).to_string()
+        format!("{}\n{}\n{}", self.count, self.columns.join(","), self.sorted_by.join(","))
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let (count, columns, sorted_by) = serde_json::from_str(text).ok()?;
-        Some(Self { count, columns, sorted_by })
+        let mut lines = text.split('\n');
+        let count = lines.next()?.parse().ok()?;
+        let mut names = || {
+            let names = lines.next().unwrap_or_default().split(',');
+            names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
+        };
+        Some(Self { count, columns: names(), sorted_by: names() })
     }
 
     /// As Spark's messages have it.

@@ -3,7 +3,7 @@
 use annals::{Literal, Matching, Predicate, Table, col};
 use annals_sql::AnnalsTable;
 use arrow::array::{Array, RecordBatch};
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::LogicalPlan;
 

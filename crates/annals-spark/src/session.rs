@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use annals::Store;
 use annals_sql::view::ViewQuery;
-use annals_sql::{SqlError, SqlSession};
+use annals_sql::{SqlError, SqlSession, keep};
 use annals_sql::statement::Statement;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -19,7 +19,7 @@ use datafusion_spark::SessionStateBuilderSpark;
 
 use crate::catalog::Catalog;
 use crate::conf::Conf;
-use crate::convert::{self, Told};
+use crate::convert::{self, Names, Told};
 use crate::error::SparkError;
 use crate::frame::DataFrame;
 use crate::functions;
@@ -59,8 +59,7 @@ pub struct Session {
 
 struct Inner {
     sql: SqlSession,
-    conf: Mutex<BTreeMap<String, String>>,
-    /// The current database as it was written by who chose it.
+    /// Tables that programs asked to be cached.
     cached: Mutex<BTreeSet<String>>,
     files: Option<PathBuf>,
 }
@@ -122,7 +121,7 @@ impl SessionBuilder {
         if let Some(count) = self.target_partitions {
             builder = builder.target_partitions(count);
         }
-        let told = Told { database: "default".to_owned(), reads: true };
+        let told = Told { database: "default".to_owned(), reads: true, names: Names::default() };
         if let Some(directory) = &self.files {
             builder = builder.files_below(directory).map_err(|error| told.sql(error))?;
         }
@@ -133,7 +132,12 @@ impl SessionBuilder {
             options.execution.time_zone = Some("UTC".to_owned());
         });
         let files = self.files;
-        let inner = Inner { sql, conf: Mutex::new(self.conf), cached: Mutex::default(), files };
+        // As for Spark's own tables: what a frame is appended with is not known to have no nulls.
+        sql.set_setting(keep::RELAXED, Some("true"));
+        for (key, value) in &self.conf {
+            sql.set_setting(key, Some(value));
+        }
+        let inner = Inner { sql, cached: Mutex::default(), files };
         Ok(Session { inner: Arc::new(inner) })
     }
 }
@@ -161,7 +165,6 @@ impl Session {
     pub fn new_session(&self) -> Self {
         let inner = Inner {
             sql: self.inner.sql.another(),
-            conf: Mutex::default(),
             cached: Mutex::default(),
             files: self.inner.files.clone(),
         };
@@ -350,15 +353,11 @@ impl Session {
     }
 
     pub(crate) fn told(&self, reads: bool) -> Told {
-        Told { database: self.current_database(), reads }
+        Told { database: self.current_database(), reads, names: Names::default() }
     }
 
     pub(crate) fn files(&self) -> Option<&Path> {
         self.inner.files.as_deref()
-    }
-
-    pub(crate) fn conf_values(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
-        self.inner.conf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn cached(&self) -> MutexGuard<'_, BTreeSet<String>> {

@@ -25,7 +25,7 @@ pub use json::{from_json, to_json};
 pub use parse::{parse_ddl, parse_type};
 
 /// The key under which a field says that it is `char(n)` or `varchar(n)`; of `annals-sql`.
-pub const CHAR_VARCHAR: &str = "declared_type";
+pub const CHAR_VARCHAR: &str = annals_sql::parse::DECLARED;
 
 /// The key under which a field has its comment, as Spark's own does.
 pub const COMMENT: &str = "comment";

@@ -6,7 +6,7 @@ use annals::{Table, TableName};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, IntervalUnit, Schema, SchemaRef};
 
-use crate::details::{self, Buckets, CLUSTERING};
+use crate::details::{self, Buckets, CLUSTER_BY};
 use crate::error::SparkError;
 use crate::names;
 use crate::rows;
@@ -233,15 +233,14 @@ pub(crate) fn same_buckets(table: &Table, asked: Option<&Buckets>) -> Result<(),
 
 /// A writer has no way to name the columns of `CLUSTER BY`, so that it never goes with them.
 pub(crate) fn same_clustering(table: &Table) -> Result<(), SparkError> {
-    match table.properties().get(CLUSTERING) {
-        None => Ok(()),
-        Some(existing) => Err(SparkError::new(
-            "CLUSTERING_COLUMNS_MISMATCH",
-            [
-                ("tableName", names::full_plain(table.name())),
-                ("specifiedClusteringString", String::new()),
-                ("existingClusteringString", existing.to_string()),
-            ],
-        )),
-    }
+    let Some(existing) = table.properties().get(CLUSTER_BY) else { return Ok(()) };
+    let columns: Vec<String> = existing.split('\n').map(|name| format!("[\"{name}\"]")).collect();
+    Err(SparkError::new(
+        "CLUSTERING_COLUMNS_MISMATCH",
+        [
+            ("tableName", names::full_plain(table.name())),
+            ("specifiedClusteringString", String::new()),
+            ("existingClusteringString", format!("[{}]", columns.join(","))),
+        ],
+    ))
 }
