@@ -31,6 +31,7 @@
 //! No statement reaches the file system unless the host allows a directory
 //! ([`SqlSessionBuilder::files_below`]).
 
+mod casing;
 pub mod catalog;
 pub mod command;
 pub mod error;

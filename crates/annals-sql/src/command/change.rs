@@ -59,8 +59,8 @@ impl Work<'_> {
             let filter = only(&chosen);
             self.tx.update(table.name(), sets, filter).map_err(told)?
         } else {
-            let sets = self.computed(&table, &schema, assignments)?;
             let filter = self.filter(&table, called, filter).await?;
+            let sets = self.computed(&table, &schema, assignments)?;
             self.tx.update(table.name(), sets, filter).map_err(told)?
         };
         Ok(Rows::none().count("num_affected_rows", updated))
