@@ -129,7 +129,7 @@ impl Catalog {
     /// `SCHEMA_NOT_FOUND` if there is none of the name.
     pub fn set_current_database(&self, name: &str) -> Result<(), SparkError> {
         let parts = Parts::parse(name)?;
-        let database = self.database_of(&parts).ok_or_else(|| not_single(&parts))?;
+        let database = self.database_of(&parts).ok_or_else(|| names::not_single(&parts))?;
         if !self.has_database(&database) {
             return Err(convert::no_schema(&database));
         }
@@ -153,7 +153,7 @@ impl Catalog {
     /// `SCHEMA_NOT_FOUND`.
     pub fn get_database(&self, name: &str) -> Result<Database, SparkError> {
         let parts = Parts::parse(name)?;
-        let name = self.database_of(&parts).ok_or_else(|| not_single(&parts))?;
+        let name = self.database_of(&parts).ok_or_else(|| names::not_single(&parts))?;
         let folded = names::database(&name).map_err(|_| convert::no_schema(&name))?;
         let found = self.snapshot().database(&folded).map_err(|_| convert::no_schema(&name))?;
         Ok(self.described(&name, &found))
@@ -231,7 +231,7 @@ impl Catalog {
             None => self.session.current_database(),
             Some(name) => {
                 let parts = Parts::parse(name)?;
-                self.database_of(&parts).ok_or_else(|| not_single(&parts))?
+                self.database_of(&parts).ok_or_else(|| names::not_single(&parts))?
             }
         };
         let pattern = pattern.unwrap_or("*");
@@ -553,13 +553,6 @@ impl CreateTable {
         self.description = Some(description.to_owned());
         self
     }
-}
-
-fn not_single(parts: &Parts) -> SparkError {
-    SparkError::new(
-        "REQUIRES_SINGLE_PART_NAMESPACE",
-        [("sessionCatalog", CATALOG.to_owned()), ("identifier", parts.quoted())],
-    )
 }
 
 fn told_of(table: &Table) -> TableInfo {

@@ -31,6 +31,8 @@ pub(crate) enum Names {
 pub(crate) struct Told {
     /// How tables are named.
     pub(crate) names: Names,
+    /// Whether the call is `MSCK REPAIR TABLE`.
+    pub(crate) repairs: bool,
     /// The current database.
     pub(crate) database: String,
     /// Whether the call reads, so that functions and built-in names were searched too.
@@ -53,10 +55,27 @@ impl Told {
             None => parts.to_vec(),
         };
         let name: Vec<String> = parts.iter().map(|part| quote(part)).collect();
+        let searched = match parts.as_slice() {
+            [catalog, database, _] if self.names == Names::Full => {
+                format!("[{}.{}]", quote(catalog), quote(database))
+            }
+            _ => self.search_path(),
+        };
         SparkError::new(
             "TABLE_OR_VIEW_NOT_FOUND",
-            [("relationName", name.join(".")), ("searchPath", self.search_path())],
+            [("relationName", name.join(".")), ("searchPath", searched)],
         )
+    }
+
+    /// The name of a view of the store, in full.
+    fn in_full(&self, view: &str) -> String {
+        let parts = Parts::parse(view).ok().and_then(|parts| parts.in_catalog(&self.database));
+        match parts {
+            Some((database, view)) => {
+                format!("{}.{}.{}", quote(CATALOG), quote(&database), quote(&view))
+            }
+            None => full_text(view),
+        }
     }
 
     /// An error of SQL.
@@ -81,6 +100,24 @@ impl Told {
                 [("routineName", quote(name)), ("searchPath", self.search_path())],
             ),
             SqlError::Parse(error) => parse(error),
+            SqlError::ViewColumns { view, named, given } => {
+                let kind = if named.len() > given.len() { "NOT_ENOUGH" } else { "TOO_MANY" };
+                SparkError::new(
+                    &format!("CREATE_VIEW_COLUMN_ARITY_MISMATCH.{kind}_DATA_COLUMNS"),
+                    [
+                        ("viewName", self.in_full(view)),
+                        ("viewColumns", listed(named)),
+                        ("dataColumns", listed(given)),
+                    ],
+                )
+            }
+            SqlError::NotPartitioned { table } if self.repairs => SparkError::new(
+                "NOT_A_PARTITIONED_TABLE",
+                [
+                    ("operation", "MSCK REPAIR TABLE".to_owned()),
+                    ("tableIdentWithDB", names::full(table)),
+                ],
+            ),
             _ => match statement(&error) {
                 Some(told) => told,
                 None => return self.other_sql(error),
@@ -187,7 +224,7 @@ impl Told {
                 self.not_found(&[table.database_str().to_owned(), table.table_str().to_owned()])
             }
             CatalogError::TableExists { table, .. } if self.names == Names::WithDatabase => {
-                SparkError::new("TABLE_OR_VIEW_ALREADY_EXISTS", [("relationName", short(table))])
+                exists_in(table)
             }
             CatalogError::TableExists { table, .. } => exists(table),
             CatalogError::IsView { table } => SparkError::new(
@@ -235,6 +272,11 @@ fn short(table: &TableName) -> String {
     format!("{}.{}", quote(table.database_str()), quote(table.table_str()))
 }
 
+/// Something of that name exists; named with its database only.
+pub(crate) fn exists_in(table: &TableName) -> SparkError {
+    SparkError::new("TABLE_OR_VIEW_ALREADY_EXISTS", [("relationName", short(table))])
+}
+
 /// Something of that name exists.
 pub(crate) fn exists(table: &TableName) -> SparkError {
     SparkError::new("TABLE_OR_VIEW_ALREADY_EXISTS", [("relationName", names::full(table))])
@@ -257,7 +299,9 @@ pub(crate) fn no_column(name: &[String], available: &[Vec<String>]) -> SparkErro
     let shown: Vec<String> =
         name.iter().filter(|part| !part.starts_with("__")).map(|part| quote(part)).collect();
     let mut near: Vec<&String> = available.iter().filter_map(|parts| parts.last()).collect();
-    near.sort_by_key(|other| distance(&other.to_lowercase(), &column.to_lowercase()));
+    // Spark compares with the full names of columns, so that short ones are the nearest.
+    let full = |column: &str| format!("`{CATALOG}`.`default`.`table`.{}", quote(column));
+    near.sort_by_key(|other| distance(&full(other), &quote(column)));
     near.truncate(5);
     if near.is_empty() {
         return SparkError::new(
@@ -346,17 +390,6 @@ fn statement(error: &SqlError) -> Option<SparkError> {
                 ("qualifier", quote(qualifier)),
             ],
         ),
-        SqlError::ViewColumns { view, named, given } => {
-            let kind = if named.len() > given.len() { "NOT_ENOUGH" } else { "TOO_MANY" };
-            SparkError::new(
-                &format!("CREATE_VIEW_COLUMN_ARITY_MISMATCH.{kind}_DATA_COLUMNS"),
-                [
-                    ("viewName", full_text(view)),
-                    ("viewColumns", listed(named)),
-                    ("dataColumns", listed(given)),
-                ],
-            )
-        }
         SqlError::ViewOutdated { view, column, text, .. } => {
             let full = full_text(view);
             let plain = Parts::parse(&full).map_or_else(|_| full.clone(), |parts| parts.plain());

@@ -257,13 +257,30 @@ impl DataFrame {
     /// As for [`select`](Self::select).
     pub fn filter(&self, condition: impl Into<Condition>) -> Result<Self, SparkError> {
         match condition.into() {
-            Condition::Text(text) => self.query(&format!("SELECT * FROM {THIS} WHERE {text}")),
+            Condition::Text(text) => {
+                let filtered = self.query(&format!("SELECT * FROM {THIS} WHERE {text}"));
+                filtered.or_else(|error| self.filter_below(&text).unwrap_or(Err(error)))
+            }
             Condition::Column(column) => {
                 let mut exprs = column.resolve(&self.session, &self.plan)?;
                 let expr = exprs.pop().ok_or_else(|| SparkError::other("a condition is missing"))?;
                 self.build(|builder| builder.filter(expr.unalias()))
             }
         }
+    }
+
+    /// The rows for which the condition holds on what this frame was selected from: Spark lets a
+    /// condition name columns that a select just before it has left out. None if there is no such
+    /// select.
+    fn filter_below(&self, condition: &str) -> Option<Result<Self, SparkError>> {
+        let LogicalPlan::Projection(selected) = self.plan.as_ref() else { return None };
+        let below = Self { session: self.session.clone(), plan: Arc::clone(&selected.input) };
+        let predicate = match Column::text(condition).resolve(&self.session, &below.plan) {
+            Ok(mut exprs) => exprs.pop()?.unalias(),
+            Err(_) => return None,
+        };
+        let exprs = selected.expr.clone();
+        Some(below.build(|builder| builder.filter(predicate)?.project(exprs)))
     }
 
     /// The same as [`filter`](Self::filter).

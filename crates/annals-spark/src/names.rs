@@ -76,13 +76,16 @@ impl Parts {
 
     /// The same for a table to be read.
     pub(crate) fn to_read(&self, current: &str) -> Result<(String, String), SparkError> {
-        self.in_catalog(current).ok_or_else(|| {
-            SparkError::new(
-                "REQUIRES_SINGLE_PART_NAMESPACE",
-                [("sessionCatalog", CATALOG.to_owned()), ("identifier", self.quoted())],
-            )
-        })
+        self.in_catalog(current).ok_or_else(|| not_single(self))
     }
+}
+
+/// A name that is in no database of this catalog.
+pub(crate) fn not_single(parts: &Parts) -> SparkError {
+    SparkError::new(
+        "REQUIRES_SINGLE_PART_NAMESPACE",
+        [("sessionCatalog", CATALOG.to_owned()), ("identifier", parts.quoted())],
+    )
 }
 
 fn syntax(near: &str, hint: &str) -> SparkError {
@@ -92,6 +95,7 @@ fn syntax(near: &str, hint: &str) -> SparkError {
 #[derive(Debug)]
 enum Token {
     Part(String),
+    Number(String),
     Dot,
     Sign(char),
 }
@@ -99,7 +103,7 @@ enum Token {
 impl Token {
     fn shown(&self) -> String {
         match self {
-            Self::Part(part) => format!("'{part}'"),
+            Self::Part(text) | Self::Number(text) => format!("'{text}'"),
             Self::Dot => "'.'".to_owned(),
             Self::Sign(sign) => format!("'{sign}'"),
         }
@@ -142,10 +146,8 @@ fn tokens(text: &str) -> Result<Vec<Token>, SparkError> {
                     return Err(SparkError::new("INVALID_IDENTIFIER", [("ident", word)]));
                 }
                 let digits = word.bytes().all(|byte| byte.is_ascii_digit());
-                if digits {
-                    return Err(syntax(&format!("'{word}'"), ""));
-                }
-                tokens.push(Token::Part(word.to_owned()));
+                let word = word.to_owned();
+                tokens.push(if digits { Token::Number(word) } else { Token::Part(word) });
                 rest = &rest[whole_end..];
             }
             c => {

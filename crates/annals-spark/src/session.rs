@@ -23,8 +23,8 @@ use crate::convert::{self, Names, Told};
 use crate::error::SparkError;
 use crate::frame::DataFrame;
 use crate::functions;
-use crate::literals;
-use crate::names::{CATALOG, GLOBAL_TEMP, Parts};
+use crate::names::{self, CATALOG, Parts};
+use crate::planners::{Range, Types};
 use crate::reader::DataFrameReader;
 use crate::rows::{self, Row};
 use crate::types;
@@ -113,15 +113,22 @@ impl SessionBuilder {
     pub fn build(self) -> Result<Session, SparkError> {
         let mut builder = SqlSession::builder(&self.store)
             .catalog(CATALOG)
-            .rewrite_plans(literals::as_spark_reads_them)
-            .configure(|builder| functions::added_to(builder.with_spark_features()));
+            .configure(|builder| {
+                let builder = builder.with_spark_features().with_type_planner(Arc::new(Types));
+                functions::added_to(builder)
+            });
         if let Some(bytes) = self.memory_limit {
             builder = builder.memory_limit(bytes);
         }
         if let Some(count) = self.target_partitions {
             builder = builder.target_partitions(count);
         }
-        let told = Told { database: "default".to_owned(), reads: true, names: Names::default() };
+        let told = Told {
+            database: "default".to_owned(),
+            reads: true,
+            names: Names::default(),
+            repairs: false,
+        };
         if let Some(directory) = &self.files {
             builder = builder.files_below(directory).map_err(|error| told.sql(error))?;
         }
@@ -130,6 +137,9 @@ impl SessionBuilder {
             let options = state.config_mut().options_mut();
             options.execution.enable_ansi_mode = true;
             options.execution.time_zone = Some("UTC".to_owned());
+            if let Some(numbers) = state.table_functions().get("range").cloned() {
+                state.register_udtf("range", Arc::new(Range::new(numbers)));
+            }
         });
         let files = self.files;
         // As for Spark's own tables: what a frame is appended with is not known to have no nulls.
@@ -207,27 +217,29 @@ impl Session {
         scope: &annals_sql::Scope,
         parts: &Parts,
     ) -> Result<Arc<dyn TableProvider>, SparkError> {
-        let found = match scope.table(&parts.0) {
-            Err(SqlError::NoTable { .. }) | Ok(_) if self.is_global(parts) => scope.table(&parts.0),
-            Ok(provider) => return Ok(provider),
-            error => error,
-        };
-        found.map_err(|error| match error {
+        if let [catalog, table] = parts.0.as_slice()
+            && catalog.eq_ignore_ascii_case(CATALOG)
+        {
+            return Err(names::not_single(&Parts(vec![table.clone()])));
+        }
+        scope.table(&parts.0).map_err(|error| match error {
             SqlError::NoCatalog { .. } | SqlError::Unsupported { .. } if parts.0.len() > 2 => {
-                parts.to_read(&self.current_database()).err().unwrap_or_else(|| self.read_error(error))
+                names::not_single(parts)
             }
-            // A name that no store can have is one that no table has.
+            // A name that no store can have is one that no table has; and a name of one part is
+            // never that of a file.
             SqlError::Name(_) => self.told(true).not_found(&parts.0),
-            error => self.read_error(error),
+            SqlError::File { .. } | SqlError::FileOutside { .. } | SqlError::FilesAreOff { .. } => {
+                match parts.0.as_slice() {
+                    [_, path] => {
+                        let path = format!("file:{path}");
+                        SparkError::new("PATH_NOT_FOUND", [("path", path)]).caused_by(error)
+                    }
+                    _ => self.told(true).not_found(&parts.0),
+                }
+            }
+            error => self.told(true).sql(error),
         })
-    }
-
-    fn is_global(&self, parts: &Parts) -> bool {
-        matches!(parts.0.as_slice(), [database, _] if database.eq_ignore_ascii_case(GLOBAL_TEMP))
-    }
-
-    fn read_error(&self, error: SqlError) -> SparkError {
-        self.told(true).sql(error)
     }
 
     pub(crate) fn scan(
@@ -353,7 +365,7 @@ impl Session {
     }
 
     pub(crate) fn told(&self, reads: bool) -> Told {
-        Told { database: self.current_database(), reads, names: Names::default() }
+        Told { database: self.current_database(), reads, names: Names::default(), repairs: false }
     }
 
     pub(crate) fn files(&self) -> Option<&Path> {

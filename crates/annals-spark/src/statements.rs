@@ -3,7 +3,8 @@
 
 use annals::TableKind;
 use annals_sql::statement::{
-    Command, CreateTable, CreateView, Describe, Name, Show, Statement, TableChange, ViewKind,
+    Command, CreateTable, CreateView, Describe, Insert, InsertReplace, Name, Show, Statement,
+    TableChange, ViewKind,
 };
 use annals_sql::{command, parse};
 
@@ -12,6 +13,7 @@ use crate::error::SparkError;
 use crate::frame::DataFrame;
 use crate::names::{self, CATALOG, GLOBAL_TEMP, Parts};
 use crate::session::Session;
+use crate::reads;
 use crate::source;
 
 pub(crate) async fn run(session: &Session, text: &str) -> Result<DataFrame, SparkError> {
@@ -44,6 +46,7 @@ fn told_of(session: &Session, statement: &Statement) -> Told {
         Command::CreateTable(table) => table.query.is_some(),
         _ => false,
     };
+    told.repairs = matches!(command, Command::Repair(_));
     told.names = match command {
         Command::DropTable { .. } | Command::DropView { .. } => Names::Full,
         Command::AlterTable { change: TableChange::Rename(_), .. } => Names::WithDatabase,
@@ -85,7 +88,7 @@ fn check(session: &Session, command: &mut Command) -> Result<(), SparkError> {
             [view] if session.sql_session().views().local(view).is_some() => {
                 Err(SparkError::plain("UNSUPPORTED_INSERT.RDD_BASED"))
             }
-            _ => Ok(()),
+            _ => check_overwrite(session, insert),
         },
         Command::DropView { name, .. } => check_drop_view(session, name),
         Command::Describe(Describe::Table { name, column: Some(column), .. }) => {
@@ -172,10 +175,16 @@ fn check_alter(
 ) -> Result<(), SparkError> {
     match change {
         TableChange::Unsupported(operation) => Err(unsupported(session, name, operation)),
-        TableChange::Rename(to) => keep_plain(session, to),
+        TableChange::Rename(to) => {
+            keep_plain(session, to)?;
+            let (from, to) = (full(session, name), full(session, to));
+            match from.filter(|from| Some(from) == to.as_ref()) {
+                Some(name) if is_there(session, &name) => Err(convert::exists_in(&name)),
+                _ => Ok(()),
+            }
+        }
         TableChange::AddColumns(columns) => {
-            let known = full(session, name)
-                .is_some_and(|name| matches!(session.store().snapshot().table_exists(&name), Ok(true)));
+            let known = full(session, name).is_some_and(|name| is_there(session, &name));
             let not_null = columns.iter().any(|column| !column.field.is_nullable());
             if known && not_null {
                 return Err(SparkError::plain("_LEGACY_ERROR_TEMP_1052"));
@@ -183,6 +192,24 @@ fn check_alter(
             Ok(())
         }
         _ => Ok(()),
+    }
+}
+
+fn is_there(session: &Session, name: &annals::TableName) -> bool {
+    matches!(session.store().snapshot().table_exists(name), Ok(true))
+}
+
+/// Refuses to overwrite a table by what is read from it, as Spark does.
+fn check_overwrite(session: &Session, insert: &Insert) -> Result<(), SparkError> {
+    if insert.replace != InsertReplace::Overwrite {
+        return Ok(());
+    }
+    let Some(name) = full(session, &insert.name) else { return Ok(()) };
+    let Ok(table) = session.store().snapshot().table(&name) else { return Ok(()) };
+    match session.sql_session().query((*insert.query.query).clone()) {
+        Ok(frame) => reads::refuse_overwrite(frame.logical_plan(), &table),
+        // The statement itself says what is wrong.
+        Err(_) => Ok(()),
     }
 }
 

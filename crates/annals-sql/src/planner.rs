@@ -44,7 +44,7 @@ pub(crate) fn plan_statement(
     statement: ast::Statement,
 ) -> Result<LogicalPlan, SqlError> {
     let names = Names::new(scope);
-    Ok(scope.rewritten(SqlToRel::new(&names).sql_statement_to_plan(statement)?)?)
+    Ok(SqlToRel::new(&names).sql_statement_to_plan(statement)?)
 }
 
 /// The plan of an expression over `schema`.

@@ -12,14 +12,12 @@ use annals::{DatabaseName, ReadError, Snapshot, Store, Table, TableName, Transac
 use datafusion::catalog::TableProvider;
 use datafusion::common::DFSchema;
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::planner::TypePlanner;
-use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::sql::sqlparser::ast;
 
 use crate::error::SqlError;
 use crate::files::{self, FileAccess};
-use crate::session::RewritePlan;
 use crate::planner;
 use crate::table::AnnalsTable;
 use crate::view::{self, Views};
@@ -45,7 +43,6 @@ pub(crate) struct ScopeParts {
     pub(crate) view: ScopeView,
     pub(crate) views: Views,
     pub(crate) files: FileAccess,
-    pub(crate) rewrite: Option<RewritePlan>,
     pub(crate) state: Arc<SessionState>,
     /// A state does not tell its own.
     pub(crate) type_planner: Option<Arc<dyn TypePlanner>>,
@@ -126,14 +123,6 @@ impl Scope {
         match Arc::try_unwrap(self.inner) {
             Ok(parts) => Arc::unwrap_or_clone(parts.state),
             Err(shared) => (*shared.state).clone(),
-        }
-    }
-
-    /// The plan as the layer above wants it.
-    pub(crate) fn rewritten(&self, plan: LogicalPlan) -> datafusion::error::Result<LogicalPlan> {
-        match &self.inner.rewrite {
-            Some(rewrite) => rewrite(plan),
-            None => Ok(plan),
         }
     }
 

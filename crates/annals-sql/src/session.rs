@@ -42,7 +42,6 @@ struct Inner {
     local_views: RwLock<Arc<ViewMap>>,
     global_views: Arc<RwLock<Arc<ViewMap>>>,
     files: FileAccess,
-    rewrite: Option<RewritePlan>,
     transaction: Mutex<Option<Transaction>>,
     settings: RwLock<Arc<Settings>>,
 }
@@ -51,10 +50,6 @@ struct Inner {
 pub type Settings = BTreeMap<String, String>;
 
 type Configure = Box<dyn FnOnce(SessionStateBuilder) -> SessionStateBuilder>;
-
-/// Changes the plan of a query before it is used.
-pub(crate) type RewritePlan =
-    Arc<dyn Fn(LogicalPlan) -> datafusion::error::Result<LogicalPlan> + Send + Sync>;
 
 /// What to choose of a session before it begins; see [`SqlSession::builder`].
 pub struct SqlSessionBuilder {
@@ -65,7 +60,6 @@ pub struct SqlSessionBuilder {
     target_partitions: Option<usize>,
     files: FileAccess,
     configure: Vec<Configure>,
-    rewrite: Option<RewritePlan>,
 }
 
 impl SqlSessionBuilder {
@@ -115,16 +109,6 @@ impl SqlSessionBuilder {
         self
     }
 
-    /// Changes the plan of every query, also of those in commands and views, before it is used: for
-    /// a layer above that reads literals in its own way.
-    pub fn rewrite_plans(
-        mut self,
-        rewrite: impl Fn(LogicalPlan) -> datafusion::error::Result<LogicalPlan> + Send + Sync + 'static,
-    ) -> Self {
-        self.rewrite = Some(Arc::new(rewrite));
-        self
-    }
-
     /// Begins the session.
     ///
     /// # Errors
@@ -168,7 +152,6 @@ impl SqlSessionBuilder {
             local_views: RwLock::default(),
             global_views: Arc::default(),
             files: self.files,
-            rewrite: self.rewrite,
             transaction: Mutex::new(None),
             settings: RwLock::default(),
         };
@@ -192,7 +175,6 @@ impl SqlSession {
             target_partitions: None,
             files: FileAccess::Off,
             configure: Vec::new(),
-            rewrite: None,
         }
     }
 
@@ -210,7 +192,6 @@ impl SqlSession {
             local_views: RwLock::default(),
             global_views: Arc::clone(&inner.global_views),
             files: inner.files.clone(),
-            rewrite: inner.rewrite.clone(),
             transaction: Mutex::new(None),
             settings: RwLock::new(read(&inner.settings)),
         };
@@ -280,7 +261,6 @@ impl SqlSession {
             view,
             views: self.views(),
             files: self.inner.files.clone(),
-            rewrite: self.inner.rewrite.clone(),
             state: Arc::new(self.state()),
             type_planner: self.inner.type_planner.clone(),
         };

@@ -108,7 +108,7 @@ fn run() {
         let outcomes = play::play(&case);
         let group = case.id.split('.').next().unwrap_or_default().to_owned();
         for (index, (expected, got)) in case.expected.iter().zip(&outcomes).enumerate() {
-            let differs = compare::difference(expected, got);
+            let differs = compare::difference(&case.steps[index], expected, got);
             let step = (case.id.clone(), index);
             if case.hazard {
                 hazards.add(differs.is_none());

@@ -43,7 +43,21 @@ struct Player {
     spark: Session,
     mask: Mask,
     /// What held frames are made of; see the header of this program.
-    held: HashMap<String, Json>,
+    held: HashMap<String, Held>,
+}
+
+/// What is held under a name.
+enum Held {
+    /// What a frame is made of, anew for each action.
+    Spec(Json),
+    /// The result of a command, which ran when the frame was made and never again.
+    Result(DataFrame),
+}
+
+/// Whether a text is a query, which a client sends again for each action.
+fn is_query(text: &str) -> bool {
+    let word = text.trim_start().split_whitespace().next().unwrap_or_default().to_uppercase();
+    ["SELECT", "WITH", "FROM", "TABLE", "VALUES"].contains(&word.as_str())
 }
 
 type Step<'a, T> = Pin<Box<dyn Future<Output = Result<T, SparkError>> + 'a>>;
@@ -86,10 +100,17 @@ impl Player {
         })
     }
 
+    async fn held(&self, name: &str) -> Result<DataFrame, SparkError> {
+        match &self.held[name] {
+            Held::Spec(spec) => self.frame(spec).await,
+            Held::Result(frame) => Ok(frame.clone()),
+        }
+    }
+
     async fn plain_frame(&self, spec: &Json) -> Result<DataFrame, SparkError> {
         let spark = &self.spark;
         if let Some(name) = spec["held"].as_str() {
-            return self.frame(&self.held[name]).await;
+            return self.held(name).await;
         }
         if let Some(name) = spec["table"].as_str() {
             return spark.table(name);
@@ -122,39 +143,35 @@ impl Player {
         }
     }
 
-    async fn facts(&self, frame: DataFrame, ordered: bool) -> Result<Json, SparkError> {
+    async fn facts(&self, frame: DataFrame) -> Result<Json, SparkError> {
         let rows: Vec<Json> = frame
             .collect()
             .await?
             .iter()
             .map(|row| row.values().iter().map(|value| self.mask.value(value)).collect())
             .collect();
-        let mut facts = json!({"schema": normal::schema(&frame), "rows": rows});
-        if ordered {
-            facts["ordered"] = json!(true);
-        }
-        Ok(facts)
+        Ok(json!({"schema": normal::schema(&frame), "rows": rows}))
     }
 
     async fn step(&mut self, step: &Json) -> Result<Json, SparkError> {
         match text(step, "op") {
             "sql" => {
                 let frame = self.spark.sql(&self.filled(text(step, "text"))).await?;
-                self.facts(frame, step["ordered"].as_bool().unwrap_or_default()).await
+                self.facts(frame).await
             }
             "save" | "insert_into" | "write_path" => self.write(step).await.map(|()| Json::Null),
             "write_to" => self.write_to(step).await.map(|()| Json::Null),
-            "read" => self.facts(self.spark.table(text(step, "table"))?, false).await,
-            "read_table" => self.facts(self.spark.read().table(text(step, "table"))?, false).await,
+            "read" => self.facts(self.spark.table(text(step, "table"))?).await,
+            "read_table" => self.facts(self.spark.read().table(text(step, "table"))?).await,
             // A client makes a frame without asking anyone.
             "resolve" => Ok(Json::Null),
-            "frame" => self.facts(self.frame(&step["df"]).await?, false).await,
+            "frame" => self.facts(self.frame(&step["df"]).await?).await,
             "count" => Ok(json!(self.frame(&step["df"]).await?.count().await?)),
             "columns" => Ok(json!(self.frame(&step["df"]).await?.columns())),
             "hold" => self.hold(step).await.map(|()| Json::Null),
-            "collect_held" => self.facts(self.frame(&self.held[text(step, "name")]).await?, false).await,
-            "count_held" => Ok(json!(self.frame(&self.held[text(step, "name")]).await?.count().await?)),
-            "schema_held" => Ok(normal::schema(&self.frame(&self.held[text(step, "name")]).await?)),
+            "collect_held" => self.facts(self.held(text(step, "name")).await?).await,
+            "count_held" => Ok(json!(self.held(text(step, "name")).await?.count().await?)),
+            "schema_held" => Ok(normal::schema(&self.held(text(step, "name")).await?)),
             "unpersist_held" => Ok(Json::Null),
             "view" => {
                 let (frame, name) = (self.frame(&step["df"]).await?, text(step, "name"));
@@ -178,12 +195,17 @@ impl Player {
     async fn hold(&mut self, step: &Json) -> Result<(), SparkError> {
         let is = |key: &str| step[key].as_bool().unwrap_or_default();
         let spec = step["df"].clone();
+        if let Some(text) = spec["sql"].as_str().filter(|text| !is_query(text)) {
+            let result = Held::Result(self.spark.sql(&self.filled(text)).await?);
+            self.held.insert(step["name"].as_str().unwrap_or_default().to_owned(), result);
+            return Ok(());
+        }
         if is("count") {
             self.frame(&spec).await?.count().await?;
         } else if is("cache") || is("touch_schema") || spec["sql"].is_string() {
             self.frame(&spec).await?.schema();
         }
-        self.held.insert(text(step, "name").to_owned(), spec);
+        self.held.insert(text(step, "name").to_owned(), Held::Spec(spec));
         Ok(())
     }
 

@@ -37,6 +37,7 @@ impl VisitorMut for Inspector {
         if !query.locks.is_empty() {
             return refuse("FOR UPDATE or FOR SHARE", "leave it out: readers and writers do not wait");
         }
+        spelled_out(&mut query.body);
         match body(&query.body) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(error),
@@ -57,6 +58,30 @@ impl VisitorMut for Inspector {
 
 fn refuse(what: &'static str, instead: &'static str) -> ControlFlow<ParseError> {
     ControlFlow::Break(ParseError::Unsupported { what, instead })
+}
+
+/// `FROM t` and `TABLE t` stand for `SELECT * FROM t`.
+fn spelled_out(body: &mut SetExpr) {
+    match body {
+        SetExpr::Select(select) if select.flavor == ast::SelectFlavor::FromFirstNoSelect => {
+            select.flavor = ast::SelectFlavor::FromFirst;
+            select.projection = vec![ast::SelectItem::Wildcard(Default::default())];
+        }
+        SetExpr::Table(table) => {
+            let parts = [&table.schema_name, &table.table_name].into_iter().flatten();
+            let name: Vec<String> =
+                parts.map(|part| format!("`{}`", part.replace('`', "``"))).collect();
+            let text = format!("SELECT * FROM {}", name.join("."));
+            if let Ok(crate::statement::Statement::Query(query)) = super::parse(&text) {
+                *body = *query.body;
+            }
+        }
+        SetExpr::SetOperation { left, right, .. } => {
+            spelled_out(left);
+            spelled_out(right);
+        }
+        _ => {}
+    }
 }
 
 fn body(body: &SetExpr) -> Result<(), ParseError> {
