@@ -330,7 +330,11 @@ impl Catalog {
     /// # Errors
     ///
     /// `TABLE_OR_VIEW_ALREADY_EXISTS`, `SCHEMA_NOT_FOUND`, and what is wrong with the name or text.
-    pub async fn create_table(&self, name: &str, new: CreateTable) -> Result<DataFrame, SparkError> {
+    pub async fn create_table(
+        &self,
+        name: &str,
+        new: CreateTable,
+    ) -> Result<DataFrame, SparkError> {
         let parts = Parts::parse(name)?;
         let (database, table) = parts.to_read(&self.session.current_database())?;
         let full = names::new_table(&database, &table)?;
@@ -582,7 +586,11 @@ fn temporary(name: &str, namespace: &[String]) -> TableInfo {
     }
 }
 
-fn column(field: &arrow::datatypes::Field, partitions: &[String], buckets: &[String]) -> ColumnInfo {
+fn column(
+    field: &arrow::datatypes::Field,
+    partitions: &[String],
+    buckets: &[String],
+) -> ColumnInfo {
     let among = |names: &[String]| names.iter().any(|name| name.eq_ignore_ascii_case(field.name()));
     ColumnInfo {
         name: field.name().clone(),

@@ -151,7 +151,9 @@ impl Told {
         let told = if let Some(message) = between(&text, "USER_RAISED_EXCEPTION: ", "\n") {
             SparkError::new("USER_RAISED_EXCEPTION", [("errorMessage", message)])
         } else if text.contains("Projections require unique expression names") {
-            let name = between(&text, " AS ", "\"").unwrap_or_default();
+            // What is named twice stands behind the last `AS` of an expression in quotes.
+            let twice = text.rfind("\" at position").map_or("", |end| &text[..end]);
+            let name = twice.rsplit(" AS ").next().unwrap_or_default();
             SparkError::new("COLUMN_ALREADY_EXISTS", [("columnName", quote(name))])
         } else if text.contains("Divide by zero") {
             SparkError::new("DIVIDE_BY_ZERO", [("config", "\"spark.sql.ansi.enabled\"")])
@@ -290,7 +292,10 @@ pub(crate) fn no_schema(name: &str) -> SparkError {
 /// No database has this name of several parts.
 pub(crate) fn no_schema_of(parts: &[String]) -> SparkError {
     let parts: Vec<String> = parts.iter().map(|part| quote(part)).collect();
-    SparkError::new("SCHEMA_NOT_FOUND", [("schemaName", format!("{}.{}", quote(CATALOG), parts.join(".")))])
+    SparkError::new(
+        "SCHEMA_NOT_FOUND",
+        [("schemaName", format!("{}.{}", quote(CATALOG), parts.join(".")))],
+    )
 }
 
 /// No column has the name; the nearest of those that there are come first.
@@ -479,6 +484,10 @@ pub(crate) fn parse(error: &ParseError) -> SparkError {
                 ("rowIndex", row.to_string()),
             ],
         ),
+        ParseError::Unsupported { what, .. } if what.contains("Hive") => SparkError::new(
+            "NOT_SUPPORTED_COMMAND_WITHOUT_HIVE_SUPPORT",
+            [("cmd", "CREATE Hive TABLE (AS SELECT)")],
+        ),
         other => SparkError::other(other.to_string()),
     }
 }
@@ -556,7 +565,8 @@ fn schema(table: &TableName, error: &SchemaError, written: Option<&Written>) -> 
 fn mismatch(table: String, column: &str, from: &DataType, to: &DataType) -> SparkError {
     if let (DataType::Struct(from), DataType::Struct(to)) = (from, to) {
         let names = |fields: &arrow::datatypes::Fields, others: &arrow::datatypes::Fields| {
-            let other = |name: &str| others.iter().any(|other| other.name().eq_ignore_ascii_case(name));
+            let other =
+                |name: &str| others.iter().any(|other| other.name().eq_ignore_ascii_case(name));
             let only = fields.iter().filter(|field| !other(field.name()));
             only.map(|field| field.name().clone()).collect::<Vec<String>>()
         };
@@ -586,7 +596,8 @@ fn mismatch(table: String, column: &str, from: &DataType, to: &DataType) -> Spar
 
 /// Columns that are only in the table or only in the rows. A path stands for a field of a struct.
 fn columns(table: String, missing: &[String], extra: &[String]) -> SparkError {
-    let within = |path: &str| path.rsplit_once('.').map(|(of, field)| (of.to_owned(), field.to_owned()));
+    let within =
+        |path: &str| path.rsplit_once('.').map(|(of, field)| (of.to_owned(), field.to_owned()));
     let told = |kind: &str, key: &'static str, of: &str, field: String| {
         SparkError::new(
             &format!("INCOMPATIBLE_DATA_FOR_TABLE.{kind}"),

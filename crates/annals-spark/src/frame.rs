@@ -132,8 +132,7 @@ impl DataFrame {
         &self,
         exprs: impl IntoIterator<Item = S>,
     ) -> Result<Self, SparkError> {
-        let exprs: Vec<String> =
-            exprs.into_iter().map(|expr| expr.as_ref().to_owned()).collect();
+        let exprs: Vec<String> = exprs.into_iter().map(|expr| expr.as_ref().to_owned()).collect();
         self.query(&format!("SELECT {} FROM {THIS}", exprs.join(", ")))
     }
 
@@ -263,7 +262,8 @@ impl DataFrame {
             }
             Condition::Column(column) => {
                 let mut exprs = column.resolve(&self.session, &self.plan)?;
-                let expr = exprs.pop().ok_or_else(|| SparkError::other("a condition is missing"))?;
+                let expr =
+                    exprs.pop().ok_or_else(|| SparkError::other("a condition is missing"))?;
                 self.build(|builder| builder.filter(expr.unalias()))
             }
         }
@@ -560,7 +560,11 @@ impl DataFrame {
     fn set_view(&self, name: &str, global: bool) {
         let query = annals_sql::view::ViewQuery::Plan(Box::new(self.plan.as_ref().clone()));
         let sql = self.session.sql_session();
-        if global { sql.set_global_view(name, query) } else { sql.set_view(name, query) };
+        if global {
+            sql.set_global_view(name, query)
+        } else {
+            sql.set_view(name, query)
+        };
     }
 
     /// Begins to write the rows to a table, in the way of `DataFrameWriter`.

@@ -38,7 +38,10 @@ impl Parts {
                 // Where a name may not go on this way, Spark says so in its own manner.
                 Some(Token::Sign('(')) => return Err(syntax("'('", "")),
                 Some(other) => {
-                    return Err(syntax(&other.shown(), &format!(": extra input {}", other.shown())));
+                    return Err(syntax(
+                        &other.shown(),
+                        &format!(": extra input {}", other.shown()),
+                    ));
                 }
             }
         }

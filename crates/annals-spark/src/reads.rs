@@ -66,7 +66,9 @@ pub(crate) fn partitions_of(
         for row in 0..batch.num_rows() {
             let shown: Result<Vec<String>, _> = columns
                 .iter()
-                .map(|(_, values)| crate::rows::value_at(values, row).map(|value| format!("{value:?}")))
+                .map(|(_, values)| {
+                    crate::rows::value_at(values, row).map(|value| format!("{value:?}"))
+                })
                 .collect();
             let shown = shown.map_err(crate::rows::arrow)?;
             if seen.contains(&shown) {
@@ -78,9 +80,8 @@ pub(crate) fn partitions_of(
                 let one = if values.is_null(row) {
                     col(*name).is_null()
                 } else {
-                    col(*name).eq(Literal::from_array(values.slice(row, 1)).map_err(|error| {
-                        SparkError::other(error.to_string())
-                    })?)
+                    col(*name).eq(Literal::from_array(values.slice(row, 1))
+                        .map_err(|error| SparkError::other(error.to_string()))?)
                 };
                 all = Some(match all {
                     Some(all) => all.and(one),

@@ -236,8 +236,9 @@ fn type_of(value: &Value) -> DataType {
         },
         Value::Struct(row) => {
             let fields = row.values.iter().enumerate();
-            let field =
-                |(at, value): (usize, &Value)| Field::new(format!("_{}", at + 1), type_of(value), true);
+            let field = |(at, value): (usize, &Value)| {
+                Field::new(format!("_{}", at + 1), type_of(value), true)
+            };
             DataType::Struct(fields.map(field).collect())
         }
     }
@@ -316,11 +317,10 @@ fn column(field: &Field, values: &[&Value]) -> Result<ArrayRef, SparkError> {
         DataType::Float32 => Arc::new(primitives::<Float32Type>(field, values, |value| {
             value.as_f64().map(|value| value as f32)
         })?),
-        DataType::Float64 => {
-            Arc::new(primitives::<Float64Type>(field, values, Value::as_f64)?)
-        }
+        DataType::Float64 => Arc::new(primitives::<Float64Type>(field, values, Value::as_f64)?),
         DataType::Decimal128(precision, scale) => {
-            let array = primitives::<Decimal128Type>(field, values, |value| rescaled(value, *scale));
+            let array =
+                primitives::<Decimal128Type>(field, values, |value| rescaled(value, *scale));
             let array: Decimal128Array = array?;
             let array = array.with_precision_and_scale(*precision, *scale).map_err(arrow)?;
             array.validate_decimal_precision(*precision).map_err(arrow)?;
@@ -343,15 +343,18 @@ fn column(field: &Field, values: &[&Value]) -> Result<ArrayRef, SparkError> {
             let bytes = values.iter().map(value).collect::<Result<Vec<_>, _>>()?;
             Arc::new(bytes.into_iter().collect::<BinaryArray>())
         }
-        DataType::Date32 => Arc::new(primitives::<Date32Type>(field, values, |value| match value {
-            Value::Date(days) => Some(*days),
-            _ => None,
-        })?),
-        DataType::Timestamp(TimeUnit::Microsecond, zone) => {
-            let array = primitives::<TimestampMicrosecondType>(field, values, |value| match value {
-                Value::Timestamp(micros) | Value::TimestampNtz(micros) => Some(*micros),
+        DataType::Date32 => {
+            Arc::new(primitives::<Date32Type>(field, values, |value| match value {
+                Value::Date(days) => Some(*days),
                 _ => None,
-            })?;
+            })?)
+        }
+        DataType::Timestamp(TimeUnit::Microsecond, zone) => {
+            let array =
+                primitives::<TimestampMicrosecondType>(field, values, |value| match value {
+                    Value::Timestamp(micros) | Value::TimestampNtz(micros) => Some(*micros),
+                    _ => None,
+                })?;
             Arc::new(array.with_timezone_opt(zone.clone()))
         }
         DataType::Interval(IntervalUnit::YearMonth) => {

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use annals::Store;
+use annals_sql::statement::Statement;
 use annals_sql::view::ViewQuery;
 use annals_sql::{SqlError, SqlSession, keep};
-use annals_sql::statement::Statement;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
@@ -111,12 +111,10 @@ impl SessionBuilder {
     ///
     /// [`SparkError`] if the directory for files cannot be read.
     pub fn build(self) -> Result<Session, SparkError> {
-        let mut builder = SqlSession::builder(&self.store)
-            .catalog(CATALOG)
-            .configure(|builder| {
-                let builder = builder.with_spark_features().with_type_planner(Arc::new(Types));
-                functions::added_to(builder)
-            });
+        let mut builder = SqlSession::builder(&self.store).catalog(CATALOG).configure(|builder| {
+            let builder = builder.with_spark_features().with_type_planner(Arc::new(Types));
+            functions::added_to(builder)
+        });
         if let Some(bytes) = self.memory_limit {
             builder = builder.memory_limit(bytes);
         }

@@ -58,7 +58,9 @@ pub(crate) fn table(
         schema.fields().iter().map(|field| cell(&escaped(field.name()), cut)).collect();
     let cells: Vec<Vec<String>> = rows
         .iter()
-        .map(|row| row.values().iter().map(|value| cell(&escaped(&value.to_string()), cut)).collect())
+        .map(|row| {
+            row.values().iter().map(|value| cell(&escaped(&value.to_string()), cut)).collect()
+        })
         .collect();
     let mut text = if vertical { records(&names, &cells) } else { grid(&names, &cells, cut > 0) };
     match rows.len() {
@@ -89,7 +91,8 @@ fn grid(names: &[String], cells: &[Vec<String>], to_the_right: bool) -> String {
         let mut line = "|".to_owned();
         for (cell, column) in cells.iter().zip(&widths) {
             let space = " ".repeat(column - width(cell));
-            let (before, after) = if to_the_right { (space.as_str(), "") } else { ("", space.as_str()) };
+            let (before, after) =
+                if to_the_right { (space.as_str(), "") } else { ("", space.as_str()) };
             let _ = write!(line, "{before}{cell}{after}|");
         }
         line.push('\n');
@@ -183,7 +186,8 @@ fn within(text: &mut String, data_type: &DataType, prefix: &str, depth: usize, d
         DataType::Struct(fields) => branches(text, fields, prefix, depth, depth_max),
         DataType::List(item) | DataType::LargeList(item) => {
             let null = item.is_nullable();
-            let _ = writeln!(text, "{prefix}-- element: {} (containsNull = {null})", tree_name(item));
+            let _ =
+                writeln!(text, "{prefix}-- element: {} (containsNull = {null})", tree_name(item));
             within(text, item.data_type(), &inner, depth + 1, depth_max);
         }
         DataType::Map(entries, _) => {
@@ -191,7 +195,11 @@ fn within(text: &mut String, data_type: &DataType, prefix: &str, depth: usize, d
             let null = value.is_nullable();
             let _ = writeln!(text, "{prefix}-- key: {}", tree_name(key));
             within(text, key.data_type(), &inner, depth + 1, depth_max);
-            let _ = writeln!(text, "{prefix}-- value: {} (valueContainsNull = {null})", tree_name(value));
+            let _ = writeln!(
+                text,
+                "{prefix}-- value: {} (valueContainsNull = {null})",
+                tree_name(value)
+            );
             within(text, value.data_type(), &inner, depth + 1, depth_max);
         }
         _ => {}

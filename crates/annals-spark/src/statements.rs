@@ -12,8 +12,8 @@ use crate::convert::{self, Names, Told};
 use crate::error::SparkError;
 use crate::frame::DataFrame;
 use crate::names::{self, CATALOG, GLOBAL_TEMP, Parts};
-use crate::session::Session;
 use crate::reads;
+use crate::session::Session;
 use crate::source;
 
 pub(crate) async fn run(session: &Session, text: &str) -> Result<DataFrame, SparkError> {
@@ -94,7 +94,8 @@ fn check(session: &Session, command: &mut Command) -> Result<(), SparkError> {
         Command::Describe(Describe::Table { name, column: Some(column), .. }) => {
             let parts = Parts(name.0.clone());
             let Ok(frame) = session.table(&parts.quoted()) else { return Ok(()) };
-            let found = frame.columns().iter().any(|known| known.eq_ignore_ascii_case(column.last()));
+            let found =
+                frame.columns().iter().any(|known| known.eq_ignore_ascii_case(column.last()));
             if found || column.0.len() != 1 {
                 return Ok(());
             }
@@ -168,11 +169,7 @@ fn check_view(session: &Session, view: &mut CreateView) -> Result<(), SparkError
     }
 }
 
-fn check_alter(
-    session: &Session,
-    name: &Name,
-    change: &mut TableChange,
-) -> Result<(), SparkError> {
+fn check_alter(session: &Session, name: &Name, change: &mut TableChange) -> Result<(), SparkError> {
     match change {
         TableChange::Unsupported(operation) => Err(unsupported(session, name, operation)),
         TableChange::Rename(to) => {

@@ -56,7 +56,9 @@ pub enum TypeError {
     },
 
     /// A decimal with more digits than there can be, or more after the point than in all.
-    #[error("a decimal has at most 38 digits, and no more of them after the point than in all; `{text}` has not")]
+    #[error(
+        "a decimal has at most 38 digits, and no more of them after the point than in all; `{text}` has not"
+    )]
     Decimal {
         /// The type as it was written.
         text: String,
@@ -149,7 +151,11 @@ pub fn sql_string(data_type: &DataType) -> String {
                 .iter()
                 .map(|field| {
                     let null = if field.is_nullable() { "" } else { " NOT NULL" };
-                    format!("{}: {}{null}", quote_if_needed(field.name()), sql_string(field.data_type()))
+                    format!(
+                        "{}: {}{null}",
+                        quote_if_needed(field.name()),
+                        sql_string(field.data_type())
+                    )
                 })
                 .collect();
             format!("STRUCT<{}>", fields.join(", "))
@@ -191,7 +197,8 @@ pub fn to_ddl(schema: &Schema) -> String {
             text.push_str(" NOT NULL");
         }
         if let Some(comment) = field.metadata().get(COMMENT) {
-            let _ = write!(text, " COMMENT '{}'", comment.replace('\\', "\\\\").replace('\'', "\\'"));
+            let _ =
+                write!(text, " COMMENT '{}'", comment.replace('\\', "\\\\").replace('\'', "\\'"));
         }
         text
     };
@@ -202,7 +209,11 @@ pub fn to_ddl(schema: &Schema) -> String {
 pub fn quote_if_needed(part: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let digits = part.chars().all(|c| c.is_ascii_digit());
-    if !part.is_empty() && !digits && part.chars().all(plain) { part.to_owned() } else { quote(part) }
+    if !part.is_empty() && !digits && part.chars().all(plain) {
+        part.to_owned()
+    } else {
+        quote(part)
+    }
 }
 
 /// A part of a name in backticks, as Spark's messages have it.

@@ -132,7 +132,9 @@ impl fmt::Display for Value {
             Self::Short(value) => write!(f, "{value}"),
             Self::Int(value) => write!(f, "{value}"),
             Self::Long(value) => write!(f, "{value}"),
-            Self::Float(value) => f.write_str(&java_number(f64::from(*value), &format!("{value:e}"))),
+            Self::Float(value) => {
+                f.write_str(&java_number(f64::from(*value), &format!("{value:e}")))
+            }
             Self::Double(value) => f.write_str(&java_number(*value, &format!("{value:e}"))),
             Self::Decimal(unscaled, scale) => f.write_str(&decimal(*unscaled, *scale)),
             Self::String(value) => f.write_str(value),
@@ -328,7 +330,10 @@ mod tests {
             (Value::Time(45_296_789_000), "12:34:56.789"),
             (Value::YearMonth(14), "INTERVAL '1-2' YEAR TO MONTH"),
             (Value::DayTime(93_784_000_000), "INTERVAL '1 02:03:04' DAY TO SECOND"),
-            (Value::Interval(14, 21, 90_500_000), "1 years 2 months 21 days 1 minutes 30.5 seconds"),
+            (
+                Value::Interval(14, 21, 90_500_000),
+                "1 years 2 months 21 days 1 minutes 30.5 seconds",
+            ),
             (Value::Interval(0, 0, 0), "0 seconds"),
             (Value::Binary(vec![0x41, 0x0A]), "[41 0A]"),
             (Value::Array(vec![Value::Int(1), Value::Null]), "[1, NULL]"),

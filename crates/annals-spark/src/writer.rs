@@ -155,7 +155,9 @@ impl DataFrameWriter {
         let name = match names::table(&database, &table_name) {
             Ok(name) => name,
             // Nothing has such a name, so that it would be created.
-            Err(error) => return Err(names::new_table(&database, &table_name).err().unwrap_or(error)),
+            Err(error) => {
+                return Err(names::new_table(&database, &table_name).err().unwrap_or(error));
+            }
         };
         let asked = self.format.as_deref().unwrap_or(source::DEFAULT);
         let provider = source::provider(asked, &name)?;
@@ -252,10 +254,7 @@ impl DataFrameWriter {
         if let Some(predicate) = only {
             writer = writer.replace_where(predicate);
         }
-        writer
-            .insert_into(&name)
-            .map(drop)
-            .map_err(|error| told.write(error, Some(&written)))
+        writer.insert_into(&name).map(drop).map_err(|error| told.write(error, Some(&written)))
     }
 
     /// Writes the rows to files in a directory, which must lie below that of
@@ -292,8 +291,7 @@ fn written(rows: &SchemaRef, table: &SchemaRef) -> Written {
 /// Batches as a source, with the schema that they have.
 pub(crate) fn source_of(schema: &SchemaRef, batches: Vec<RecordBatch>) -> Source<'static> {
     let nullable = schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
-    let schema: SchemaRef =
-        Arc::new(arrow::datatypes::Schema::new(nullable.collect::<Vec<_>>()));
+    let schema: SchemaRef = Arc::new(arrow::datatypes::Schema::new(nullable.collect::<Vec<_>>()));
     let announced = Arc::clone(&schema);
     let batches = batches.into_iter().map(move |batch| {
         RecordBatch::try_new(Arc::clone(&announced), batch.columns().to_vec()).unwrap_or(batch)
@@ -455,9 +453,6 @@ impl Change<'_> {
             writer = writer.replace_where(predicate);
         }
         let written = written(&schema, &table.schema());
-        writer
-            .save_as_table(self.name)
-            .map(drop)
-            .map_err(|error| told.write(error, Some(&written)))
+        writer.save_as_table(self.name).map(drop).map_err(|error| told.write(error, Some(&written)))
     }
 }

@@ -91,16 +91,13 @@ fn sorted(outcome: &Json) -> Json {
 
 fn same(one: &Json, other: &Json) -> bool {
     match (one, other) {
-        (Json::Number(one), Json::Number(other)) => {
-            one == other || one.as_f64() == other.as_f64()
-        }
+        (Json::Number(one), Json::Number(other)) => one == other || one.as_f64() == other.as_f64(),
         (Json::Array(one), Json::Array(other)) => {
             one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
         }
         (Json::Object(one), Json::Object(other)) => {
-            let found = |key: &String, value: &Json| {
-                other.get(key).is_some_and(|found| same(value, found))
-            };
+            let found =
+                |key: &String, value: &Json| other.get(key).is_some_and(|found| same(value, found));
             one.len() == other.len() && one.iter().all(|(key, value)| found(key, value))
         }
         (one, other) => one == other,

@@ -101,7 +101,10 @@ fn timedelta(micros: i64) -> String {
     let parts = [("days", days), ("seconds", seconds), ("microseconds", micros)];
     let parts = parts.iter().filter(|(_, count)| *count != 0);
     let parts: Vec<String> = parts.map(|(unit, count)| format!("{unit}={count}")).collect();
-    format!("datetime.timedelta({})", if parts.is_empty() { "0".to_owned() } else { parts.join(", ") })
+    format!(
+        "datetime.timedelta({})",
+        if parts.is_empty() { "0".to_owned() } else { parts.join(", ") }
+    )
 }
 
 /// Other files than those of the run.
@@ -125,9 +128,13 @@ fn times(text: &str) -> String {
     let mut masked: Vec<String> = Vec::new();
     let mut at = 0;
     while at < words.len() {
-        let is_time = words.get(at + 3).is_some_and(|time| time.len() == 8 && time.matches(':').count() == 2);
+        let is_time =
+            words.get(at + 3).is_some_and(|time| time.len() == 8 && time.matches(':').count() == 2);
         if DAYS.contains(&words[at]) && is_time && words.len() > at + 5 {
-            masked.push(format!("<TIME>{}", words[at + 5].trim_start_matches(|c: char| c.is_ascii_digit())));
+            masked.push(format!(
+                "<TIME>{}",
+                words[at + 5].trim_start_matches(|c: char| c.is_ascii_digit())
+            ));
             at += 6;
         } else {
             masked.push(words[at].to_owned());

@@ -65,7 +65,13 @@ type Step<'a, T> = Pin<Box<dyn Future<Output = Result<T, SparkError>> + 'a>>;
 fn texts(json: &Json) -> Vec<String> {
     match json {
         Json::String(text) => vec![text.clone()],
-        list => list.as_array().into_iter().flatten().filter_map(Json::as_str).map(str::to_owned).collect(),
+        list => list
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Json::as_str)
+            .map(str::to_owned)
+            .collect(),
     }
 }
 
@@ -130,7 +136,10 @@ impl Player {
         }
         if !spec["load"].is_null() {
             let load = &spec["load"];
-            return spark.read().format(text(load, "format")).load(&self.filled(text(load, "path")));
+            return spark
+                .read()
+                .format(text(load, "format"))
+                .load(&self.filled(text(load, "path")));
         }
         let rows = spec["rows"].as_array().into_iter().flatten().map(row);
         match spec["ddl"].as_str() {
@@ -289,7 +298,9 @@ impl Player {
                 let found = catalog.list_catalogs(arg(0)).into_iter();
                 found.map(|name| json!({"name": name, "description": null})).collect()
             }
-            "listDatabases" => catalog.list_databases(arg(0)).iter().map(|found| self.database(found)).collect(),
+            "listDatabases" => {
+                catalog.list_databases(arg(0)).iter().map(|found| self.database(found)).collect()
+            }
             "getDatabase" => self.database(&catalog.get_database(name)?),
             "databaseExists" => json!(catalog.database_exists(name)?),
             "listTables" => catalog.list_tables(arg(0), arg(1))?.iter().map(table).collect(),
@@ -365,7 +376,10 @@ fn picked(told: Json, keys: &[String]) -> Json {
         return told;
     }
     let pick = |one: &Json| -> Json {
-        keys.iter().map(|key| (key.clone(), one[key].clone())).collect::<serde_json::Map<_, _>>().into()
+        keys.iter()
+            .map(|key| (key.clone(), one[key].clone()))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
     };
     match &told {
         Json::Array(list) => list.iter().map(pick).collect(),

@@ -23,7 +23,8 @@ fn a_table_can_be_read_as_soon_as_it_is_saved() {
         let spark = Session::builder(&Store::in_memory()).build()?;
         spark.sql("CREATE SCHEMA IF NOT EXISTS test_schema").await?;
 
-        let df = spark.create_data_frame_of([person(1, "Alice"), person(2, "Bob")], &["id", "name"])?;
+        let df =
+            spark.create_data_frame_of([person(1, "Alice"), person(2, "Bob")], &["id", "name"])?;
         df.write().mode("overwrite").save_as_table("test_schema.test_table").await?;
 
         let table = spark.table("test_schema.test_table")?;

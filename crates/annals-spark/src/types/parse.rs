@@ -274,7 +274,8 @@ impl<'a> Parser<'a> {
     fn interval(&mut self) -> Result<DataType, TypeError> {
         let months = ["year", "month"];
         let seconds = ["day", "hour", "minute", "second"];
-        let takes = |parser: &mut Self, units: &[&str]| units.iter().any(|unit| parser.take_word(unit));
+        let takes =
+            |parser: &mut Self, units: &[&str]| units.iter().any(|unit| parser.take_word(unit));
         for (units, data_type) in [
             (&months[..], DataType::Interval(IntervalUnit::YearMonth)),
             (&seconds[..], DataType::Duration(TimeUnit::Microsecond)),

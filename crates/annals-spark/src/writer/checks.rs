@@ -32,7 +32,11 @@ fn find<'a>(schema: &'a Schema, name: &str) -> Option<&'a Arc<Field>> {
 
 fn twice(names: &[&str]) -> Option<String> {
     let folded: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
-    folded.iter().enumerate().find(|(at, name)| folded[..*at].contains(name)).map(|(_, name)| name.clone())
+    folded
+        .iter()
+        .enumerate()
+        .find(|(at, name)| folded[..*at].contains(name))
+        .map(|(_, name)| name.clone())
 }
 
 fn exists_already(name: &str) -> SparkError {
@@ -104,7 +108,10 @@ pub(crate) fn create(
             if kind == "bucket" && partitions.iter().any(|part| part.eq_ignore_ascii_case(column)) {
                 return Err(SparkError::new(
                     "_LEGACY_ERROR_TEMP_1166",
-                    [("bucketCol", column.clone()), ("normalizedPartCols", partition_by.join(", "))],
+                    [
+                        ("bucketCol", column.clone()),
+                        ("normalizedPartCols", partition_by.join(", ")),
+                    ],
                 ));
             }
         }
@@ -123,7 +130,9 @@ fn storable(field: &Field, provider: &str) -> Result<(), SparkError> {
                 ("format", source::title(provider)),
             ],
         )),
-        DataType::Time32(_) | DataType::Time64(_) => Err(SparkError::plain("UNSUPPORTED_TIME_TYPE")),
+        DataType::Time32(_) | DataType::Time64(_) => {
+            Err(SparkError::plain("UNSUPPORTED_TIME_TYPE"))
+        }
         _ => Ok(()),
     }
 }
