@@ -170,7 +170,9 @@ pub enum SqlError {
     },
 
     /// Values cannot be stored in a column, whatever they are.
-    #[error("values of the type {from} cannot be stored in the column `{column}` of {table}, which is {to}")]
+    #[error(
+        "values of the type {from} cannot be stored in the column `{column}` of {table}, which is {to}"
+    )]
     CannotStore {
         /// The table.
         table: TableName,

@@ -13,8 +13,8 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SessionState, SessionStateBuilder};
-use datafusion::logical_expr::planner::TypePlanner;
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::planner::TypePlanner;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::sqlparser::ast;
 
@@ -22,9 +22,9 @@ use crate::command;
 use crate::error::SqlError;
 use crate::files::FileAccess;
 use crate::parse;
-use crate::statement::Statement;
 use crate::planner;
 use crate::scope::{Scope, ScopeParts, ScopeView};
+use crate::statement::Statement;
 use crate::view::{ViewMap, ViewQuery, Views};
 
 /// SQL over a store. Cheap to clone; all clones are one session.
@@ -212,8 +212,8 @@ impl SqlSession {
     pub async fn sql(&self, text: &str) -> Result<DataFrame, SqlError> {
         match parse::parse(text)? {
             Statement::Query(query) => self.query(*query),
-            Statement::Explain { verbose, statement } => {
-                command::explain(self, *statement, verbose).await
+            Statement::Explain { verbose, analyze, statement } => {
+                command::explain(self, *statement, verbose, analyze)
             }
             Statement::Command(command) => command::execute(self, command, text).await,
         }

@@ -81,6 +81,18 @@ macro_rules! files {
 }
 
 files![
-    alter, casing, databases, delete_update, insert, merge, names, partitions, settings, show,
-    tables, transactions, travel, views,
+    alter,
+    casing,
+    databases,
+    delete_update,
+    insert,
+    merge,
+    names,
+    partitions,
+    settings,
+    show,
+    tables,
+    transactions,
+    travel,
+    views,
 ];
