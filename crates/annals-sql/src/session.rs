@@ -23,6 +23,7 @@ use crate::files::FileAccess;
 use crate::parse::{self, Statement};
 use crate::planner;
 use crate::scope::{Scope, ScopeParts, ScopeView};
+use crate::stoppable::GiveWay;
 use crate::view::{ViewMap, ViewQuery, Views};
 
 /// SQL over a store. Cheap to clone; all clones are one session.
@@ -132,7 +133,8 @@ impl SqlSessionBuilder {
         let mut builder = SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(runtime)
-            .with_default_features();
+            .with_default_features()
+            .with_physical_optimizer_rule(Arc::new(GiveWay));
         for configure in self.configure {
             builder = configure(builder);
         }
