@@ -53,7 +53,7 @@ fn joins_and_subqueries_never_see_two_versions() {
     let mut rounds = 0;
     let seen = run(async {
         let mut seen = Vec::new();
-        while rounds < 20 || seen.len() < 2 {
+        while rounds < 8 || seen.len() < 2 {
             for sql in torn {
                 let rows = column(&session, sql).await;
                 assert!(rows.is_empty(), "{sql}: {rows:?}");
