@@ -24,7 +24,11 @@ use crate::files::FileAccess;
 use crate::parse;
 use crate::planner;
 use crate::scope::{Scope, ScopeParts, ScopeView};
+<<<<<<< HEAD
 use crate::statement::Statement;
+=======
+use crate::stoppable::GiveWay;
+>>>>>>> sql
 use crate::view::{ViewMap, ViewQuery, Views};
 
 /// SQL over a store. Cheap to clone; all clones are one session.
@@ -138,7 +142,8 @@ impl SqlSessionBuilder {
         let mut builder = SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(runtime)
-            .with_default_features();
+            .with_default_features()
+            .with_physical_optimizer_rule(Arc::new(GiveWay));
         for configure in self.configure {
             builder = configure(builder);
         }
