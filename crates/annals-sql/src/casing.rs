@@ -311,8 +311,11 @@ impl Walk<'_> {
                 }
                 JoinConstraint::Natural => {
                     // Whatever both sides have is one column.
-                    let all: Vec<String> =
-                        frame.relations.iter().flat_map(|r| r.columns.clone().unwrap_or_default()).collect();
+                    let all: Vec<String> = frame
+                        .relations
+                        .iter()
+                        .flat_map(|r| r.columns.clone().unwrap_or_default())
+                        .collect();
                     frame.merged.extend(all);
                 }
                 JoinConstraint::None => {}
@@ -355,7 +358,8 @@ impl Walk<'_> {
                 {
                     let width = values.rows.first().map_or(0, |row| row.len());
                     let names = (1..=width).map(|n| Ident::new(format!("col{n}")));
-                    alias.columns = names.map(|name| TableAliasColumnDef { name, data_type: None }).collect();
+                    alias.columns =
+                        names.map(|name| TableAliasColumnDef { name, data_type: None }).collect();
                 }
                 frame.relations.push(named_as(alias.as_ref(), Vec::new(), columns));
             }
@@ -380,7 +384,9 @@ impl Walk<'_> {
             let _ = (plain, moment);
             let name = ObjectName::from(parts.iter().map(Ident::new).collect::<Vec<_>>());
             let (name, Some(moment)) = split_at_sign(name).ok()? else { return None };
-            let Named::Table(table) = self.scope.find(&self::parts(&name)).ok()? else { return None };
+            let Named::Table(table) = self.scope.find(&self::parts(&name)).ok()? else {
+                return None;
+            };
             return Some(columns(&table_at(self.scope, &table, &moment).ok()?));
         }
         match self.scope.find(parts).ok()? {

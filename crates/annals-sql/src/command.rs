@@ -73,16 +73,17 @@ pub async fn execute(
 }
 
 /// How a statement would be executed. Changes nothing, whatever the statement.
-pub(crate) async fn explain(
+pub(crate) fn explain(
     session: &SqlSession,
     statement: Statement,
     verbose: bool,
+    analyze: bool,
 ) -> Result<DataFrame, SqlError> {
     let scope = session.scope();
     let query = match statement {
         Statement::Query(query) => query,
         Statement::Explain { statement, .. } => {
-            return Box::pin(explain(session, *statement, verbose)).await;
+            return explain(session, *statement, verbose, false);
         }
         Statement::Command(Command::Insert(insert)) => {
             target(&scope, &insert.name, "INSERT")?;
@@ -106,7 +107,7 @@ pub(crate) async fn explain(
         }
     };
     let plan = scope.plan(*query)?;
-    let plan = LogicalPlanBuilder::from(plan).explain(verbose, false)?.build()?;
+    let plan = LogicalPlanBuilder::from(plan).explain(verbose, analyze)?.build()?;
     Ok(frame_of(scope, plan))
 }
 
@@ -296,7 +297,9 @@ fn target(scope: &Scope, name: &Name, operation: &'static str) -> Result<Table, 
     let full = scope.name(&name.0)?;
     let Ok(table) = scope.snapshot().table(&full) else {
         return Err(match scope.find(&name.0) {
-            Ok(Named::TempView(name, _)) => SqlError::NotATable { name, temporary: true, operation },
+            Ok(Named::TempView(name, _)) => {
+                SqlError::NotATable { name, temporary: true, operation }
+            }
             Ok(Named::Table(_)) => no_table(scope, name),
             Err(error) => error,
         });

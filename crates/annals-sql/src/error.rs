@@ -170,7 +170,9 @@ pub enum SqlError {
     },
 
     /// Values cannot be stored in a column, whatever they are.
-    #[error("values of the type {from} cannot be stored in the column `{column}` of {table}, which is {to}")]
+    #[error(
+        "values of the type {from} cannot be stored in the column `{column}` of {table}, which is {to}"
+    )]
     CannotStore {
         /// The table.
         table: TableName,
@@ -416,9 +418,19 @@ impl From<DataFusionError> for SqlError {
                 }
                 other => Self::Plan(DataFusionError::SchemaError(Box::new(other), backtrace)),
             },
+            DataFusionError::Plan(message) => match unknown_function(&message) {
+                Some(name) => Self::NoFunction { name },
+                None => Self::Plan(DataFusionError::Plan(message)),
+            },
             other => Self::Plan(other),
         }
     }
+}
+
+/// The name in the planner's message that there is no such function.
+fn unknown_function(message: &str) -> Option<String> {
+    let (name, _) = message.strip_prefix("Invalid function '")?.split_once('\'')?;
+    Some(name.to_owned())
 }
 
 impl From<SqlError> for DataFusionError {

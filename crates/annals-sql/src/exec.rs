@@ -3,34 +3,40 @@
 //! A batch that is given on shares its buffers with the store. Rows are copied only where some of
 //! a chunk were deleted, or where a column was widened since the chunk was written.
 
+mod order;
+mod reading;
+
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use annals::TableChunks;
-use datafusion::arrow::array::{BooleanArray, RecordBatch};
-use datafusion::arrow::buffer::BooleanBuffer;
-use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::catalog::Session;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Statistics, project_schema};
+use datafusion::config::ConfigOptions;
 use datafusion::datasource::source::DataSource;
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::projection::ProjectionExprs;
-use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
-use datafusion::physical_plan::DisplayFormatType;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::projection::{ProjectionExprs, project_orderings};
+use datafusion::physical_expr::{
+    EquivalenceProperties, LexOrdering, Partitioning, PhysicalExpr, PhysicalSortExpr,
+};
 use datafusion::physical_plan::coop::cooperative;
 use datafusion::physical_plan::execution_plan::SchedulingType;
+use datafusion::physical_plan::filter_pushdown::{FilterPushdownPropagation, PushedDown};
+use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use datafusion::physical_plan::projection::{all_alias_free_columns, new_projections_for_columns};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{DisplayFormatType, SortOrderPushdownResult};
 
-use crate::error::SqlError;
-use crate::statistics;
+use self::order::OrderBy;
+use self::reading::Reading;
+use crate::{pruning, statistics};
 
-/// A partition has no fewer rows than this, if the table is divided at all.
-const PARTITION_ROWS_MIN: usize = 1 << 14;
+/// A partition has no fewer rows than this, if the table is divided at all: a batch of them.
+const PARTITION_ROWS_MIN: usize = 1 << 13;
 
 /// Chunks of a table, to be read.
 #[derive(Clone, Debug)]
@@ -44,36 +50,60 @@ pub(crate) struct ChunkSource {
     schema: SchemaRef,
     /// Each partition gives at most so many rows.
     fetch: Option<usize>,
+    /// Filters above the scan, over its columns: what they rule out need not be read.
+    filters: Arc<[Arc<dyn PhysicalExpr>]>,
+    /// The order that the rows of each partition are known to be in.
+    orderings: Vec<LexOrdering>,
     statistics: Arc<OnceLock<Arc<Statistics>>>,
+    metrics: ExecutionPlanMetricsSet,
 }
 
 /// Rows of a chunk, deleted ones included.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Piece {
+struct Piece {
     chunk: usize,
     rows: Range<usize>,
 }
 
 impl ChunkSource {
+    /// Reads the chosen chunks, with as many threads as `target` at most.
     pub(crate) fn new(
         chunks: Arc<TableChunks>,
         chosen: &[usize],
         projection: Option<Vec<usize>>,
         fetch: Option<usize>,
-        state: &dyn Session,
+        target: usize,
     ) -> Result<Self> {
         let schema = project_schema(chunks.schema(), projection.as_ref())?;
-        let target = state.config_options().execution.target_partitions;
         let rows: Vec<usize> = chosen.iter().map(|chunk| chunks.rows(*chunk)).collect();
-        let partitions = divide(chosen, &rows, target).into();
-        let chosen = chosen.into();
-        let statistics = Arc::default();
-        Ok(Self { chunks, chosen, partitions, projection, schema, fetch, statistics })
+        Ok(Self {
+            partitions: divide(chosen, &rows, target).into(),
+            chosen: chosen.into(),
+            chunks,
+            projection,
+            schema,
+            fetch,
+            filters: Arc::default(),
+            orderings: Vec::new(),
+            statistics: Arc::default(),
+            metrics: ExecutionPlanMetricsSet::new(),
+        })
     }
 
+    /// The columns of the table that are given on.
     fn columns(&self) -> Vec<usize> {
         let all = || (0..self.chunks.schema().fields().len()).collect();
         self.projection.clone().unwrap_or_else(all)
+    }
+
+    /// The columns of the table that an order is about, if it is about columns alone.
+    fn order_by(&self, order: &[PhysicalSortExpr]) -> Option<Vec<OrderBy>> {
+        let columns = self.columns();
+        let by = order.iter().map(|by| {
+            let column = by.expr.downcast_ref::<Column>()?;
+            Some((*columns.get(column.index())?, by.options))
+        });
+        by.collect()
     }
 }
 
@@ -82,8 +112,11 @@ fn divide(chosen: &[usize], rows: &[usize], target: usize) -> Vec<Vec<Piece>> {
     let total: usize = rows.iter().sum();
     let count = (total / PARTITION_ROWS_MIN).clamp(1, target.max(1));
     let mut partitions = vec![Vec::new(); count];
-    // The end of partition k is at row `total * (k + 1) / count` of all.
-    let end = |partition: usize| total * (partition + 1) / count;
+    // Partition k ends at this row of all.
+    let end = |partition: usize| {
+        let end = total as u128 * (partition as u128 + 1) / count as u128;
+        usize::try_from(end).unwrap_or(total)
+    };
     let (mut partition, mut at) = (0, 0);
     for (&chunk, &rows) in chosen.iter().zip(rows) {
         let mut from = 0;
@@ -106,32 +139,28 @@ impl DataSource for ChunkSource {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        let reading = Reading {
-            source: self.clone(),
-            partition,
-            next: 0,
-            current: None,
-            rows_left: self.fetch.unwrap_or(usize::MAX),
-            batch_rows: context.session_config().batch_size().max(1),
-        };
+        let reading = Reading::new(self, partition, context.session_config().batch_size());
         let stream = futures::stream::iter(reading);
         let stream = RecordBatchStreamAdapter::new(Arc::clone(&self.schema), stream);
+        // Gives way to others now and then, so that a query can be stopped.
         Ok(Box::pin(cooperative(stream)))
     }
 
     fn fmt_as(&self, kind: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (read, all) = (self.chosen.len(), self.chunks.len());
         let partitions = self.partitions.len();
-        match kind {
-            DisplayFormatType::TreeRender => {
-                writeln!(f, "format=annals")?;
-                writeln!(f, "chunks={read} of {all}")
-            }
-            _ => {
-                write!(f, "annals, chunks={read} of {all}, partitions={partitions}")?;
-                self.fetch.iter().try_for_each(|fetch| write!(f, ", fetch={fetch}"))
-            }
+        if let DisplayFormatType::TreeRender = kind {
+            writeln!(f, "format=annals")?;
+            return writeln!(f, "chunks={read} of {all}");
         }
+        write!(f, "annals, chunks={read} of {all}, partitions={partitions}")?;
+        self.fetch.iter().try_for_each(|fetch| write!(f, ", fetch={fetch}"))?;
+        self.orderings.iter().try_for_each(|order| write!(f, ", output_ordering=[{order}]"))?;
+        if !self.filters.is_empty() {
+            let filters: Vec<String> = self.filters.iter().map(ToString::to_string).collect();
+            write!(f, ", pruned_by=[{}]", filters.join(", "))?;
+        }
+        Ok(())
     }
 
     fn output_partitioning(&self) -> Partitioning {
@@ -139,31 +168,38 @@ impl DataSource for ChunkSource {
     }
 
     fn eq_properties(&self) -> EquivalenceProperties {
-        EquivalenceProperties::new(Arc::clone(&self.schema))
+        EquivalenceProperties::new_with_orderings(
+            Arc::clone(&self.schema),
+            self.orderings.iter().cloned(),
+        )
     }
 
     fn scheduling_type(&self) -> SchedulingType {
         SchedulingType::Cooperative
     }
 
+    fn metrics(&self) -> ExecutionPlanMetricsSet {
+        self.metrics.clone()
+    }
+
     fn partition_statistics(&self, partition: Option<usize>) -> Result<Arc<Statistics>> {
-        let whole = || {
-            let found = statistics::of_chunks(&self.chunks, &self.chosen, &self.columns());
-            Arc::new(found)
+        let whole = self.statistics.get_or_init(|| {
+            Arc::new(statistics::of_chunks(&self.chunks, &self.chosen, &self.columns()))
+        });
+        let Some(partition) = partition else {
+            return match self.fetch {
+                None => Ok(Arc::clone(whole)),
+                // Partitions stop each for itself, so nothing is exact any more.
+                Some(_) => {
+                    let inexact = (**whole).clone().to_inexact();
+                    Ok(Arc::new(inexact.with_fetch(self.fetch, 0, self.partitions.len())?))
+                }
+            };
         };
-        let whole = Arc::clone(self.statistics.get_or_init(whole));
-        let rows = match partition {
-            None if self.fetch.is_none() => return Ok(whole),
-            None => None,
-            Some(partition) => self.partitions.get(partition),
-        };
-        // Of some of the rows, the statistics of all are only bounds.
-        let mut part = (*whole).clone().to_inexact();
-        if let Some(pieces) = rows {
-            let rows: usize = pieces.iter().map(|piece| piece.rows.len()).sum();
-            part.num_rows = datafusion::common::stats::Precision::Inexact(rows);
-        }
-        Ok(Arc::new(part.with_fetch(self.fetch, 0, self.partitions.len())?))
+        let pieces = self.partitions.get(partition).map_or(&[][..], Vec::as_slice);
+        let rows: usize = pieces.iter().map(|piece| piece.rows.len()).sum();
+        let part = statistics::of_part(whole, rows);
+        Ok(Arc::new(part.with_fetch(self.fetch, 0, 1)?))
     }
 
     fn with_fetch(&self, limit: Option<usize>) -> Option<Arc<dyn DataSource>> {
@@ -179,94 +215,103 @@ impl DataSource for ChunkSource {
         projection: &ProjectionExprs,
     ) -> Result<Option<Arc<dyn DataSource>>> {
         let exprs: Vec<_> = projection.iter().cloned().collect();
-        if !all_alias_free_columns(&exprs) {
+        // Filters speak of the columns as they are.
+        if !all_alias_free_columns(&exprs) || !self.filters.is_empty() {
             return Ok(None);
         }
         let columns = new_projections_for_columns(&exprs, &self.columns());
         let schema = project_schema(self.chunks.schema(), Some(&columns))?;
-        let statistics = Arc::default();
-        Ok(Some(Arc::new(Self { projection: Some(columns), schema, statistics, ..self.clone() })))
+        Ok(Some(Arc::new(Self {
+            orderings: project_orderings(&self.orderings, &schema),
+            projection: Some(columns),
+            schema,
+            statistics: Arc::default(),
+            ..self.clone()
+        })))
+    }
+
+    /// Takes note of filters above, to leave out chunks by. Rows are still theirs to filter.
+    fn try_pushdown_filters(
+        &self,
+        filters: Vec<Arc<dyn PhysicalExpr>>,
+        _: &ConfigOptions,
+    ) -> Result<FilterPushdownPropagation<Arc<dyn DataSource>>> {
+        let told = vec![PushedDown::No; filters.len()];
+        let told = FilterPushdownPropagation::with_parent_pushdown_result(told);
+        // What is known when the query is planned has chosen the chunks already.
+        let mut learning: Vec<_> =
+            filters.into_iter().filter(|filter| pruning::is_dynamic(filter)).collect();
+        if learning.is_empty() || !pruning::is_worthwhile(&self.chunks) {
+            return Ok(told);
+        }
+        learning.extend(self.filters.iter().cloned());
+        let updated: Arc<dyn DataSource> =
+            Arc::new(Self { filters: learning.into(), ..self.clone() });
+        Ok(told.with_updated_node(updated))
+    }
+
+    fn try_pushdown_sort(
+        &self,
+        order: &[PhysicalSortExpr],
+    ) -> Result<SortOrderPushdownResult<Arc<dyn DataSource>>> {
+        let Some(by) = self.order_by(order) else {
+            return Ok(SortOrderPushdownResult::Unsupported);
+        };
+        let Some(ordering) = LexOrdering::new(order.iter().cloned()) else {
+            return Ok(SortOrderPushdownResult::Unsupported);
+        };
+        let pieces: Vec<&Piece> = self.partitions.iter().flatten().collect();
+        if order::is_sorted(&self.chunks, &pieces, &by)? {
+            let inner = Arc::new(Self { orderings: vec![ordering], ..self.clone() });
+            return Ok(SortOrderPushdownResult::Exact { inner });
+        }
+        let mut partitions = self.partitions.to_vec();
+        if !order::put_best_first(&self.chunks, &mut partitions, by[0]) {
+            return Ok(SortOrderPushdownResult::Unsupported);
+        }
+        let inner = Self { partitions: partitions.into(), orderings: Vec::new(), ..self.clone() };
+        Ok(SortOrderPushdownResult::Inexact { inner: Arc::new(inner) })
     }
 
     fn apply_expressions(
         &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
+        for filter in &*self.filters {
+            if f(filter)? == TreeNodeRecursion::Stop {
+                return Ok(TreeNodeRecursion::Stop);
+            }
+        }
         Ok(TreeNodeRecursion::Continue)
     }
 }
 
-/// One partition being read.
-struct Reading {
-    source: ChunkSource,
-    partition: usize,
-    /// The piece to go on with.
-    next: usize,
-    current: Option<Current>,
-    rows_left: usize,
-    batch_rows: usize,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// What is left of a piece.
-struct Current {
-    batch: RecordBatch,
-    /// Which of its rows are part of the table; none if all are.
-    live: Option<BooleanBuffer>,
-}
-
-impl Reading {
-    fn begin(&mut self) -> Result<bool, SqlError> {
-        let Self { source, partition, next, current, .. } = self;
-        let Some(piece) = source.partitions[*partition].get(*next) else { return Ok(false) };
-        *next += 1;
-        let (from, rows) = (piece.rows.start, piece.rows.len());
-        let batch = source.chunks.batch(piece.chunk, source.projection.as_deref())?;
-        let live = source.chunks.live(piece.chunk).map(|live| live.slice(from, rows));
-        *current = Some(Current { batch: batch.slice(from, rows), live });
-        Ok(true)
-    }
-
-    fn step(&mut self) -> Result<Option<RecordBatch>, SqlError> {
-        loop {
-            if self.rows_left == 0 {
-                return Ok(None);
+    /// Every row is in one partition and one only, in order, and partitions are about equal.
+    #[test]
+    fn rows_are_divided_evenly_and_in_order() {
+        let sizes: [&[usize]; 6] =
+            [&[], &[0], &[100_000], &[10, 20_000, 0, 7, 90_000], &[1 << 20; 5], &[8_191]];
+        for (rows, target) in sizes.iter().flat_map(|rows| [1, 2, 3, 16].map(|t| (*rows, t))) {
+            let chosen: Vec<usize> = (0..rows.len()).map(|chunk| chunk * 3).collect();
+            let partitions = divide(&chosen, rows, target);
+            let total: usize = rows.iter().sum();
+            assert!((1..=target).contains(&partitions.len()), "{rows:?} by {target}");
+            let mut expected: Vec<(usize, usize)> = Vec::new();
+            for (chunk, rows) in chosen.iter().zip(rows) {
+                expected.extend((0..*rows).map(|row| (*chunk, row)));
             }
-            let Some(current) = self.current.take() else {
-                if self.begin()? {
-                    continue;
-                }
-                return Ok(None);
-            };
-            let rows = current.batch.num_rows().min(self.batch_rows);
-            let left = current.batch.num_rows() - rows;
-            if left > 0 {
-                let live = current.live.as_ref().map(|live| live.slice(rows, left));
-                self.current = Some(Current { batch: current.batch.slice(rows, left), live });
+            let found = partitions.iter().flatten();
+            let found = found.flat_map(|piece| piece.rows.clone().map(|row| (piece.chunk, row)));
+            assert!(found.eq(expected), "{rows:?} by {target}");
+            for pieces in &partitions {
+                let own: usize = pieces.iter().map(|piece| piece.rows.len()).sum();
+                let share = total / partitions.len();
+                assert!(own.abs_diff(share) <= 1, "{own} of {total}, {} parts", partitions.len());
             }
-            let mut batch = current.batch.slice(0, rows);
-            if let Some(live) = current.live {
-                let live = BooleanArray::new(live.slice(0, rows), None);
-                if live.true_count() < rows {
-                    batch = filter_record_batch(&batch, &live)
-                        .map_err(datafusion::error::DataFusionError::from)?;
-                }
-            }
-            if batch.num_rows() == 0 {
-                continue;
-            }
-            if batch.num_rows() > self.rows_left {
-                batch = batch.slice(0, self.rows_left);
-            }
-            self.rows_left -= batch.num_rows();
-            return Ok(Some(batch));
         }
-    }
-}
-
-impl Iterator for Reading {
-    type Item = Result<RecordBatch>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.step().map_err(Into::into).transpose()
     }
 }

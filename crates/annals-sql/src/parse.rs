@@ -22,8 +22,8 @@ use datafusion::sql::sqlparser::ast;
 
 pub use self::dialect::SparkDialect;
 pub use self::error::ParseError;
-pub use self::types::{COMMENT, DECLARED};
 use self::grammar::Grammar;
+pub use self::types::{COMMENT, DECLARED};
 use crate::statement::{Name, Statement};
 
 /// Parses exactly one statement; a semicolon may follow.

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use annals::TableChunks;
 use datafusion::arrow::array::{ArrayRef, BooleanArray, UInt64Array, new_null_array};
 use datafusion::arrow::compute::concat;
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::pruning::PruningStatistics;
 use datafusion::common::{Column, ScalarValue};
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::DynamicFilterTracking;
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 
 /// To read so few rows costs no more than to think about them.
@@ -24,27 +26,26 @@ pub(crate) fn is_worthwhile(chunks: &TableChunks) -> bool {
     })
 }
 
-/// Those of `among` that may hold a row for which `filter` is true. What cannot be told stays.
-pub(crate) fn choose(
+/// Whether a filter learns while the query runs what it lets through.
+pub(crate) fn is_dynamic(filter: &Arc<dyn PhysicalExpr>) -> bool {
+    DynamicFilterTracking::classify(filter).contains_dynamic_filter()
+}
+
+/// Which of `among` may hold a row for which `filter` is true; none if that cannot be told. The
+/// filter is over columns of `schema`, which are some of the table's.
+pub(crate) fn may_match(
     chunks: &TableChunks,
     among: &[usize],
     filter: Arc<dyn PhysicalExpr>,
-) -> Vec<usize> {
-    let schema = Arc::clone(chunks.schema());
-    let built = PruningPredicateBuilder::new().with_file_schema(schema).try_build(filter);
-    let chosen = built.and_then(|predicate| {
-        if predicate.always_true() {
-            return Ok(vec![true; among.len()]);
-        }
-        predicate.prune(&Bounds { chunks, among })
-    });
-    match chosen {
-        Ok(chosen) => {
-            among.iter().zip(chosen).filter(|(_, may)| *may).map(|(chunk, _)| *chunk).collect()
-        }
-        // A filter of a kind that says nothing of statistics.
-        Err(_) => among.to_vec(),
+    schema: &SchemaRef,
+) -> Option<Vec<bool>> {
+    let builder = PruningPredicateBuilder::new().with_file_schema(Arc::clone(schema));
+    // A filter of a kind that says nothing of statistics is an error here, and no harm.
+    let predicate = builder.try_build(filter).ok()?;
+    if predicate.always_true() {
+        return None;
     }
+    predicate.prune(&Bounds { chunks, among }).ok()
 }
 
 /// The statistics of chunks, as columns with a row for each.
@@ -93,12 +94,12 @@ impl PruningStatistics for Bounds<'_> {
     fn null_counts(&self, column: &Column) -> Option<ArrayRef> {
         let index = self.column(column)?;
         let counts = self.among.iter().map(|chunk| {
-            let nulls = self.chunks.summary(*chunk, index).null_count;
-            // A column that came after the chunk is null in every row of it.
-            let is_all = nulls == self.chunks.live_rows(*chunk)
-                && self.chunks.summary(*chunk, index).min.is_none()
-                && self.chunks.summary(*chunk, index).exact;
-            if is_all { self.chunks.rows(*chunk) as u64 } else { nulls }
+            let summary = self.chunks.summary(*chunk, index);
+            let rows = self.chunks.rows(*chunk) as u64;
+            // A column that came after the chunk is null in every row of it, and only those that
+            // are left are counted.
+            let is_absent = summary.exact && summary.null_count == self.chunks.live_rows(*chunk);
+            if is_absent { rows } else { summary.null_count }
         });
         Some(Arc::new(counts.collect::<UInt64Array>()))
     }

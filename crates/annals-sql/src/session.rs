@@ -13,8 +13,8 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SessionState, SessionStateBuilder};
-use datafusion::logical_expr::planner::TypePlanner;
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::planner::TypePlanner;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::sqlparser::ast;
 
@@ -22,9 +22,13 @@ use crate::command;
 use crate::error::SqlError;
 use crate::files::FileAccess;
 use crate::parse;
-use crate::statement::Statement;
 use crate::planner;
 use crate::scope::{Scope, ScopeParts, ScopeView};
+<<<<<<< HEAD
+use crate::statement::Statement;
+=======
+use crate::stoppable::GiveWay;
+>>>>>>> sql
 use crate::view::{ViewMap, ViewQuery, Views};
 
 /// SQL over a store. Cheap to clone; all clones are one session.
@@ -138,7 +142,8 @@ impl SqlSessionBuilder {
         let mut builder = SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(runtime)
-            .with_default_features();
+            .with_default_features()
+            .with_physical_optimizer_rule(Arc::new(GiveWay));
         for configure in self.configure {
             builder = configure(builder);
         }
@@ -212,8 +217,8 @@ impl SqlSession {
     pub async fn sql(&self, text: &str) -> Result<DataFrame, SqlError> {
         match parse::parse(text)? {
             Statement::Query(query) => self.query(*query),
-            Statement::Explain { verbose, statement } => {
-                command::explain(self, *statement, verbose).await
+            Statement::Explain { verbose, analyze, statement } => {
+                command::explain(self, *statement, verbose, analyze)
             }
             Statement::Command(command) => command::execute(self, command, text).await,
         }

@@ -17,6 +17,8 @@ pub enum Statement {
     Explain {
         /// Whether the plans are shown at length.
         verbose: bool,
+        /// Whether a query is run to tell what it took.
+        analyze: bool,
         /// What is explained.
         statement: Box<Statement>,
     },

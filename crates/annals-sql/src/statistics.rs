@@ -2,19 +2,10 @@
 //!
 //! Counts are exact. The smallest and the largest value are exact unless rows were deleted.
 
-use annals::{ColumnSummary, Table, TableChunks};
+use annals::{ColumnSummary, TableChunks};
 use datafusion::arrow::array::ArrayRef;
 use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
-
-/// Counts of a table, and nothing of its columns: what the planner asks for before it knows which
-/// columns are read.
-pub(crate) fn of_table(table: &Table) -> Statistics {
-    let mut statistics = Statistics::new_unknown(&table.schema());
-    statistics.num_rows =
-        Precision::Exact(usize::try_from(table.row_count()).unwrap_or(usize::MAX));
-    statistics
-}
 
 /// What is known of columns of some chunks. O(columns · chunks).
 pub(crate) fn of_chunks(chunks: &TableChunks, chosen: &[usize], columns: &[usize]) -> Statistics {
@@ -28,14 +19,31 @@ pub(crate) fn of_chunks(chunks: &TableChunks, chosen: &[usize], columns: &[usize
     }
 }
 
+/// What `whole` says of some of its rows.
+pub(crate) fn of_part(whole: &Statistics, rows: usize) -> Statistics {
+    let mut part = whole.clone().to_inexact();
+    let all = whole.num_rows.get_value().copied().unwrap_or(rows).max(1);
+    let share = |of: Precision<usize>| match of.get_value() {
+        Some(of) => {
+            let share = *of as u128 * rows as u128 / all as u128;
+            Precision::Inexact(usize::try_from(share).unwrap_or(usize::MAX))
+        }
+        None => Precision::Absent,
+    };
+    part.total_byte_size = share(whole.total_byte_size);
+    part.num_rows = Precision::Inexact(rows);
+    part
+}
+
 fn of_column(chunks: &TableChunks, chosen: &[usize], column: usize) -> ColumnStatistics {
-    let mut nulls = 0_u64;
+    let (mut nulls, mut bytes) = (0_u64, 0);
     let mut exact = true;
     let mut extremes = Some((Extreme::default(), Extreme::default()));
     for &chunk in chosen {
         let rows = chunks.rows(chunk) as u64;
         let ColumnSummary { null_count, min, max, exact: is_exact } = chunks.summary(chunk, column);
         nulls += null_count;
+        bytes += chunks.column_bytes(chunk, column);
         exact &= is_exact;
         if null_count >= rows {
             continue;
@@ -56,6 +64,7 @@ fn of_column(chunks: &TableChunks, chosen: &[usize], column: usize) -> ColumnSta
     let nulls = usize::try_from(nulls).unwrap_or(usize::MAX);
     let mut statistics = ColumnStatistics::new_unknown();
     statistics.null_count = if exact { Precision::Exact(nulls) } else { Precision::Inexact(nulls) };
+    statistics.byte_size = Precision::Inexact(bytes);
     statistics.min_value = bound(min);
     statistics.max_value = bound(max);
     statistics

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use annals::{Predicate, Table};
+use annals::Table;
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{DFSchema, Statistics};
+use datafusion::common::DFSchema;
 use datafusion::datasource::TableType;
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::Result;
@@ -16,7 +16,7 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use crate::error::SqlError;
 use crate::exec::ChunkSource;
-use crate::{pruning, statistics};
+use crate::{predicate, pruning};
 
 /// A table in one version: scans share memory with the store, and read the same for ever.
 ///
@@ -79,7 +79,7 @@ impl TableProvider for AnnalsTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let read: Option<Predicate> = None;
+        let read = predicate::of_filters(filters, &self.schema);
         let chunks = Arc::new(self.table.chunks(read.as_ref()).map_err(SqlError::from)?);
         let mut chosen: Vec<usize> = (0..chunks.len()).collect();
         if let Some(filter) = conjunction(filters.iter().cloned())
@@ -87,9 +87,13 @@ impl TableProvider for AnnalsTable {
         {
             let schema = DFSchema::try_from(Arc::clone(&self.schema))?;
             let filter = state.create_physical_expr(filter, &schema)?;
-            chosen = pruning::choose(&chunks, &chosen, filter);
+            if let Some(may) = pruning::may_match(&chunks, &chosen, filter, &self.schema) {
+                let mut may = may.into_iter();
+                chosen.retain(|_| may.next().unwrap_or(true));
+            }
         }
-        let source = ChunkSource::new(chunks, &chosen, projection.cloned(), limit, state)?;
+        let target = state.config_options().execution.target_partitions;
+        let source = ChunkSource::new(chunks, &chosen, projection.cloned(), limit, target)?;
         Ok(DataSourceExec::from_data_source(source))
     }
 
@@ -98,9 +102,5 @@ impl TableProvider for AnnalsTable {
         filters: &[&Expr],
     ) -> Result<Vec<TableProviderFilterPushDown>> {
         Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
-    }
-
-    fn statistics(&self) -> Option<Statistics> {
-        Some(statistics::of_table(&self.table))
     }
 }

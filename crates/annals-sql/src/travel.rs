@@ -316,7 +316,9 @@ fn version_of(expr: &ast::Expr) -> Option<Moment> {
 }
 
 /// Takes `@v3`, or `@20240131093000000`, off a name that is not in quotes.
-pub(crate) fn split_at_sign(mut name: ObjectName) -> Result<(ObjectName, Option<Moment>), SqlError> {
+pub(crate) fn split_at_sign(
+    mut name: ObjectName,
+) -> Result<(ObjectName, Option<Moment>), SqlError> {
     let last = name.0.last().and_then(|part| part.as_ident());
     let Some(ident) = last.filter(|ident| ident.quote_style.is_none()) else {
         return Ok((name, None));

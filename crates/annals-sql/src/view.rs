@@ -9,8 +9,8 @@ use std::sync::Arc;
 use annals::{DatabaseName, Table, TableKind};
 use arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
-use datafusion::datasource::ViewTable;
 use datafusion::common::Column;
+use datafusion::datasource::ViewTable;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 
 use crate::error::SqlError;
@@ -152,7 +152,8 @@ fn as_captured(
         if found.data_type() != field.data_type() {
             expr = datafusion::logical_expr::cast(expr, field.data_type().clone());
         }
-        unchanged &= at == index && found.name() == field.name() && found.data_type() == field.data_type();
+        unchanged &=
+            at == index && found.name() == field.name() && found.data_type() == field.data_type();
         exprs.push(expr.alias(field.name()));
     }
     if unchanged {

@@ -10,8 +10,8 @@ use annals_state::predicate::Predicate;
 use annals_state::pruning::bounds;
 use annals_state::schema::read_as;
 use annals_state::table::ChunkEntry;
-use arrow_array::RecordBatch;
 use arrow_array::builder::BooleanBufferBuilder;
+use arrow_array::{Array, RecordBatch};
 use arrow_buffer::BooleanBuffer;
 use arrow_schema::{ArrowError, SchemaRef};
 
@@ -97,6 +97,16 @@ impl TableChunks {
     /// The logical size of a chunk in bytes, deleted rows included.
     pub fn bytes(&self, chunk: usize) -> u64 {
         self.entries[chunk].chunk().bytes()
+    }
+
+    /// About how many bytes the values of a column of a chunk need. O(1) but for nested types; 0
+    /// for a column that came after the chunk.
+    pub fn column_bytes(&self, chunk: usize, column: usize) -> usize {
+        let (state, entry) = (self.table.state(), &self.entries[chunk]);
+        let id = state.schema().columns()[column].id();
+        let place = state.layout(entry).index_of_id(id);
+        let values = place.map(|place| entry.chunk().batch().column(place).to_data());
+        values.map_or(0, |values| values.get_slice_memory_size().unwrap_or(0))
     }
 
     /// Which rows of a chunk are still part of the table; none if all are. O(rows).

@@ -50,7 +50,7 @@ fn a_commit_keeps_the_statement_that_made_it() {
         let long = format!("INSERT INTO t VALUES (1) -- {}", "é".repeat(5000));
         session.sql(&long).await.unwrap();
     });
-    let kept = store.history().iter().last().unwrap().info.metadata[0].1.to_string();
+    let kept = store.history().iter().next().unwrap().info.metadata[0].1.to_string();
     assert!(kept.starts_with("INSERT INTO t VALUES (1)") && kept.len() <= 1000, "{kept}");
 }
 
@@ -84,7 +84,9 @@ fn a_replaced_table_is_always_whole() {
             scope.spawn(move || {
                 run(async {
                     for _ in 0..20 {
-                        let sql = format!("CREATE OR REPLACE TABLE t AS SELECT {thread} AS a, {thread} AS b");
+                        let sql = format!(
+                            "CREATE OR REPLACE TABLE t AS SELECT {thread} AS a, {thread} AS b"
+                        );
                         session.sql(&sql).await.unwrap();
                     }
                 });

@@ -1,5 +1,14 @@
 //! SQL over a store: what is read, in which version, at what cost, and what is refused.
 
 mod commands;
+mod statements;
+mod catalog;
 mod files;
+mod functions;
+mod isolation;
+mod limits;
 mod queries;
+mod reads;
+mod scans;
+mod travel;
+mod views;

@@ -70,3 +70,44 @@ fn a_frame_reads_the_version_that_its_statement_saw() {
         assert_eq!(frame.count().await.unwrap(), 3);
     });
 }
+
+#[test]
+fn errors_carry_what_is_wrong_as_data() {
+    let (_store, session) = with_tables();
+    run(async {
+        match error(&session, "SELECT price FROM orders").await {
+            SqlError::NoColumn { name, available } => {
+                assert_eq!(name, ["price"]);
+                assert_eq!(available, [["orders", "id"], ["orders", "item"]]);
+            }
+            other => panic!("{other}"),
+        }
+        match error(&session, "SELECT id FROM orders, sales.prices").await {
+            SqlError::AmbiguousColumn { name } => assert_eq!(name, ["id"]),
+            other => panic!("{other}"),
+        }
+        match error(&session, "SELECT frobnicate(id) FROM orders").await {
+            SqlError::NoFunction { name } => assert_eq!(name, "frobnicate"),
+            other => panic!("{other}"),
+        }
+        match error(&session, "SELECT * FROM a.b.c.d").await {
+            SqlError::Unsupported { .. } | SqlError::Plan(_) => {}
+            other => panic!("{other}"),
+        }
+        for sql in ["SELECT 1; SELECT 2", "SELEKT 1", "SELECT 1 FROM", ""] {
+            assert!(matches!(error(&session, sql).await, SqlError::Parse { .. }), "{sql}");
+        }
+    });
+}
+
+#[test]
+fn text_is_utf8_and_not_a_view_of_it() {
+    let (_store, session) = with_tables();
+    run(async {
+        let sql = "SELECT item, CAST(id AS VARCHAR) AS text, 'x' AS word FROM orders";
+        let frame = session.sql(sql).await.unwrap();
+        for field in frame.schema().fields() {
+            assert_eq!(field.data_type(), &arrow::datatypes::DataType::Utf8, "{}", field.name());
+        }
+    });
+}

@@ -9,9 +9,28 @@ use datafusion::sql::sqlparser::ast::{
 
 /// Functions whose type is that of their arguments.
 const TRANSPARENT: [&str; 22] = [
-    "abs", "array", "avg", "coalesce", "collect_list", "collect_set", "count", "first", "greatest",
-    "if", "ifnull", "last", "least", "make_array", "map", "max", "min", "named_struct", "nullif",
-    "nvl", "struct", "sum",
+    "abs",
+    "array",
+    "avg",
+    "coalesce",
+    "collect_list",
+    "collect_set",
+    "count",
+    "first",
+    "greatest",
+    "if",
+    "ifnull",
+    "last",
+    "least",
+    "make_array",
+    "map",
+    "max",
+    "min",
+    "named_struct",
+    "nullif",
+    "nvl",
+    "struct",
+    "sum",
 ];
 
 /// Gives a literal its type.

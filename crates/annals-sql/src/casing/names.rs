@@ -27,7 +27,11 @@ pub(super) fn of(expr: &Expr) -> String {
                 other => other.to_string(),
             };
             let kind = typed.data_type.to_string();
-            match kind.starts_with(['D', 'T']) && kind != "DOUBLE" && kind != "TINYINT" && !kind.starts_with("DEC") {
+            match kind.starts_with(['D', 'T'])
+                && kind != "DOUBLE"
+                && kind != "TINYINT"
+                && !kind.starts_with("DEC")
+            {
                 true => format!("{kind} '{text}'"),
                 false => text,
             }

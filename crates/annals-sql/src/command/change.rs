@@ -8,9 +8,9 @@ use std::cell::Cell;
 use annals::{Assignment as Assigned, Filter, Table, set_with};
 use arrow::array::{ArrayRef, BooleanArray};
 use datafusion::common::DFSchema;
-use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::simplify::SimplifyContext;
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::sql::sqlparser::ast;
 
 use super::evaluate::{Chosen, boxed, columns_as, told};

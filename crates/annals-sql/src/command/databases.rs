@@ -10,17 +10,22 @@ use crate::session::SqlSession;
 use crate::statement::{Command, DatabaseChange, Name};
 
 /// The property that a location is recorded as.
-pub const LOCATION: &str = "location";
+pub(super) const LOCATION: &str = "location";
 
 /// The name of a database: `db` or `catalog.db`.
-pub(super) fn database_name(scope: &Scope, catalog: &str, name: &Name) -> Result<DatabaseName, SqlError> {
+pub(super) fn database_name(
+    scope: &Scope,
+    catalog: &str,
+    name: &Name,
+) -> Result<DatabaseName, SqlError> {
     match &name.0[..] {
         [database] => Ok(DatabaseName::new(database)?),
-        [first, database] if first.eq_ignore_ascii_case(catalog) => Ok(DatabaseName::new(database)?),
-        parts => Err(SqlError::NoDatabase {
-            name: parts.join("."),
-            version: scope.snapshot().version(),
-        }),
+        [first, database] if first.eq_ignore_ascii_case(catalog) => {
+            Ok(DatabaseName::new(database)?)
+        }
+        parts => {
+            Err(SqlError::NoDatabase { name: parts.join("."), version: scope.snapshot().version() })
+        }
     }
 }
 
@@ -108,7 +113,11 @@ impl Work<'_> {
         }
     }
 
-    fn alter_database(&mut self, name: &DatabaseName, patch: &PropertyPatch) -> Result<(), SqlError> {
+    fn alter_database(
+        &mut self,
+        name: &DatabaseName,
+        patch: &PropertyPatch,
+    ) -> Result<(), SqlError> {
         self.snapshot().database(name).map_err(|_| missing(&self.scope, name))?;
         Ok(self.tx.alter_database(name, patch)?)
     }

@@ -100,7 +100,8 @@ fn details(session: &SqlSession, table: &Table, lines: &mut Lines) {
     lines.push("Database", table.name().database().folded());
     lines.push("Table", table.name().table_folded());
     let created = session.store().history().iter().find(|c| c.version == table.created()).cloned();
-    let created = created.map_or_else(|| "UNKNOWN".to_owned(), |commit| commit.timestamp.to_string());
+    let created =
+        created.map_or_else(|| "UNKNOWN".to_owned(), |commit| commit.timestamp.to_string());
     lines.push("Created Time", &created);
     lines.push("Last Access", "UNKNOWN");
     lines.push("Created By", concat!("annals ", env!("CARGO_PKG_VERSION")));
@@ -125,17 +126,13 @@ fn details(session: &SqlSession, table: &Table, lines: &mut Lines) {
     }
     let properties = show::shown(table);
     if !properties.is_empty() {
-        let told: Vec<String> = properties.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let told: Vec<String> =
+            properties.iter().map(|(key, value)| format!("{key}={value}")).collect();
         lines.push("Table Properties", &format!("[{}]", told.join(",")));
     }
 }
 
-fn one_column(
-    scope: &Scope,
-    name: &Name,
-    column: &Name,
-    extended: bool,
-) -> Result<Rows, SqlError> {
+fn one_column(scope: &Scope, name: &Name, column: &Name, extended: bool) -> Result<Rows, SqlError> {
     let schema = match scope.find(&name.0)? {
         Named::Table(table) => table.schema(),
         Named::TempView(..) => scope.table(&name.0)?.schema(),
@@ -149,7 +146,15 @@ fn one_column(
         ("comment", comment),
     ];
     if extended {
-        let unknown = ["min", "max", "num_nulls", "distinct_count", "avg_col_len", "max_col_len", "histogram"];
+        let unknown = [
+            "min",
+            "max",
+            "num_nulls",
+            "distinct_count",
+            "avg_col_len",
+            "max_col_len",
+            "histogram",
+        ];
         told.extend(unknown.map(|name| (name, "NULL".to_owned())));
     }
     Ok(Rows::none()
@@ -190,7 +195,8 @@ fn database(
 fn history(scope: &Scope, name: &Name, limit: Option<u64>) -> Result<Rows, SqlError> {
     let table = target(scope, name, "DESCRIBE HISTORY")?;
     let history = scope.store().history().of_table(table.id());
-    let commits: Vec<_> = history.iter().filter(|c| c.version <= scope.snapshot().version()).collect();
+    let commits: Vec<_> =
+        history.iter().filter(|c| c.version <= scope.snapshot().version()).collect();
     let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
     // The newest commit made the present ordinal, the one before it the one before.
     let newest = table.ordinal();
@@ -209,13 +215,22 @@ fn history(scope: &Scope, name: &Name, limit: Option<u64>) -> Result<Rows, SqlEr
         .numbers("version", rows.iter().map(|(ordinal, _)| *ordinal))
         .text("timestamp", rows.iter().map(|(_, commit)| commit.timestamp.to_string()))
         .optional("userName", rows.iter().map(|(_, commit)| commit.info.user.as_deref()))
-        .optional("operation", rows.iter().map(|(_, commit)| of_table(commit).map(|o| o.kind.to_string())))
-        .optional("operationMetrics", rows.iter().map(|(_, commit)| of_table(commit).map(|o| metrics(&o))))
+        .optional(
+            "operation",
+            rows.iter().map(|(_, commit)| of_table(commit).map(|o| o.kind.to_string())),
+        )
+        .optional(
+            "operationMetrics",
+            rows.iter().map(|(_, commit)| of_table(commit).map(|o| metrics(&o))),
+        )
         .numbers("storeVersion", rows.iter().map(|(_, commit)| Some(commit.version.0)))
-        .optional("statement", rows.iter().map(|(_, commit)| {
-            let sql = commit.info.metadata.iter().find(|(key, _)| &**key == "sql");
-            sql.map(|(_, text)| text.to_string())
-        })))
+        .optional(
+            "statement",
+            rows.iter().map(|(_, commit)| {
+                let sql = commit.info.metadata.iter().find(|(key, _)| &**key == "sql");
+                sql.map(|(_, text)| text.to_string())
+            }),
+        ))
 }
 
 fn metrics(operation: &Operation) -> String {

@@ -67,7 +67,10 @@ fn has_subquery(expr: &Expr) -> bool {
     let walked = expr.apply(|expr| {
         found |= matches!(
             expr,
-            Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_) | Expr::SetComparison(_)
+            Expr::ScalarSubquery(_)
+                | Expr::InSubquery(_)
+                | Expr::Exists(_)
+                | Expr::SetComparison(_)
         );
         Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     });
@@ -162,7 +165,8 @@ impl Work<'_> {
         }
         let plan = plan.project(projected)?.sort([col(ROW).sort(true, false)])?.build()?;
         let (schema, batches) = self.run_plan(plan).await?;
-        let all = arrow::compute::concat_batches(&schema, &batches).map_err(DataFusionError::from)?;
+        let all =
+            arrow::compute::concat_batches(&schema, &batches).map_err(DataFusionError::from)?;
         let rows = all.column(0).as_primitive::<UInt64Type>().clone();
         if rows.values().windows(2).any(|pair| pair[0] == pair[1]) {
             return Err(SqlError::Unsupported {

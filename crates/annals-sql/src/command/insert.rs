@@ -82,7 +82,8 @@ impl Work<'_> {
         for (name, value) in insert.partition.iter().flat_map(|partition| &partition.0) {
             let at = place(name).ok_or_else(|| tables::no_column(&schema, name))?;
             if let Some(value) = value {
-                let value = partitions::constant(&self.scope, table, schema.field(at).name(), value)?;
+                let value =
+                    partitions::constant(&self.scope, table, schema.field(at).name(), value)?;
                 sources[at] = Some(From::Value(value));
             }
         }
@@ -109,7 +110,8 @@ impl Work<'_> {
             if given.len() > open.len() {
                 return Err(count(&open));
             }
-            let (known, extra): (Vec<_>, Vec<_>) = given.iter().partition(|name| place(name).is_some());
+            let (known, extra): (Vec<_>, Vec<_>) =
+                given.iter().partition(|name| place(name).is_some());
             if !extra.is_empty() {
                 let columns = extra.into_iter().cloned().collect();
                 return Err(SqlError::ExtraColumns { table: table.name().clone(), columns });
@@ -249,7 +251,12 @@ impl Work<'_> {
     }
 }
 
-fn may_store(table: &Table, field: &Field, from: &DataType, policy: Policy) -> Result<(), SqlError> {
+fn may_store(
+    table: &Table,
+    field: &Field,
+    from: &DataType,
+    policy: Policy,
+) -> Result<(), SqlError> {
     let to = field.data_type();
     let allowed = match policy {
         Policy::Ansi => store::may_store(from, to),

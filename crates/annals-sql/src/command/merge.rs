@@ -76,7 +76,8 @@ impl Work<'_> {
         let rest = match rest {
             Some(rest) => Some(self.compiled(rest, &sides.both)?),
             None if keys.is_empty() => {
-                let always = Expr::Literal(datafusion::common::ScalarValue::Boolean(Some(true)), None);
+                let always =
+                    Expr::Literal(datafusion::common::ScalarValue::Boolean(Some(true)), None);
                 Some(self.compiled(always, &sides.both)?)
             }
             None => None,
@@ -109,7 +110,9 @@ impl Work<'_> {
             });
             work = match (when, condition, values) {
                 (MergeWhen::Matched, None, None) => work.when_matched_delete(),
-                (MergeWhen::Matched, Some(condition), None) => work.when_matched_delete_if(condition),
+                (MergeWhen::Matched, Some(condition), None) => {
+                    work.when_matched_delete_if(condition)
+                }
                 (MergeWhen::Matched, None, Some(sets)) => work.when_matched_update(sets),
                 (MergeWhen::Matched, Some(condition), Some(sets)) => {
                     work.when_matched_update_if(condition, sets)
@@ -146,7 +149,10 @@ impl Work<'_> {
     fn merge_expr(&self, expr: &ExprText, schema: &DFSchema) -> Result<Expr, SqlError> {
         let (planned, nested) = self.logical(&expr.expr, schema)?;
         if nested {
-            return Err(unsupported("a subquery in a condition or value of MERGE", "put it into the source"));
+            return Err(unsupported(
+                "a subquery in a condition or value of MERGE",
+                "put it into the source",
+            ));
         }
         self.simplified(planned, schema)
     }
@@ -172,7 +178,8 @@ impl Work<'_> {
         let schema = sides.of(when);
         let table = sides.table.schema();
         let set = |(at, field): (usize, &Arc<Field>)| {
-            let found = sides.source.iter().find(|(_, source)| tables::same(source.name(), field.name()));
+            let found =
+                sides.source.iter().find(|(_, source)| tables::same(source.name(), field.name()));
             let Some((qualifier, source)) = found else {
                 let columns = sides.source.iter().map(|(_, field)| vec![field.name().clone()]);
                 return Err(SqlError::NoColumn {
@@ -198,7 +205,11 @@ impl Sides {
     }
 
     /// The rows that expressions of a clause are computed on.
-    fn batch(&self, pairs: &Pairs, when: MergeWhen) -> Result<RecordBatch, annals::error::BoxError> {
+    fn batch(
+        &self,
+        pairs: &Pairs,
+        when: MergeWhen,
+    ) -> Result<RecordBatch, annals::error::BoxError> {
         let (target, source) = (pairs.target.columns(), pairs.source.columns());
         // Behind the source's own columns there may be keys.
         let source = &source[..source.len().min(self.source.fields().len())];
@@ -208,11 +219,11 @@ impl Sides {
             MergeWhen::NotMatchedBySource => target.to_vec(),
         };
         let fields = self.of(when).fields().iter().zip(&columns);
-        let fields = fields.map(|(field, column)| {
-            Field::new(field.name(), column.data_type().clone(), true)
-        });
+        let fields = fields
+            .map(|(field, column)| Field::new(field.name(), column.data_type().clone(), true));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        let rows = arrow::array::RecordBatchOptions::new().with_row_count(Some(pairs.source.num_rows().max(pairs.target.num_rows())));
+        let rows = arrow::array::RecordBatchOptions::new()
+            .with_row_count(Some(pairs.source.num_rows().max(pairs.target.num_rows())));
         Ok(RecordBatch::try_new_with_options(schema, columns, &rows)?)
     }
 
@@ -235,7 +246,12 @@ impl Sides {
         })
     }
 
-    fn value<'a>(&'a self, at: usize, compiled: Option<&'a Compiled>, when: MergeWhen) -> MergeValue<'a> {
+    fn value<'a>(
+        &'a self,
+        at: usize,
+        compiled: Option<&'a Compiled>,
+        when: MergeWhen,
+    ) -> MergeValue<'a> {
         computed(move |pairs: &Pairs| {
             let batch = self.batch(pairs, when)?;
             let schema = self.table.schema();
@@ -316,7 +332,8 @@ fn keys(
 
 /// Whether a value of the one type, if it can be brought into the other, equals what comes of it.
 fn lossless(from: &DataType, to: &DataType) -> bool {
-    from == to || from.is_integer() && to.is_integer()
+    from == to
+        || from.is_integer() && to.is_integer()
         || matches!(from, DataType::Utf8View | DataType::LargeUtf8) && *to == DataType::Utf8
 }
 

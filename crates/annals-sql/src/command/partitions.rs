@@ -22,9 +22,8 @@ pub(super) fn constant(
     value: &crate::statement::ExprText,
 ) -> Result<ArrayRef, SqlError> {
     let schema = table.schema();
-    let field = schema
-        .field_with_name(column)
-        .map_err(|_| super::tables::no_column(&schema, column))?;
+    let field =
+        schema.field_with_name(column).map_err(|_| super::tables::no_column(&schema, column))?;
     let expr = scope.expression(value.expr.clone(), &datafusion::common::DFSchema::empty())?;
     let simple = planner::simplified(scope.state(), expr)?;
     let datafusion::logical_expr::Expr::Literal(found, _) = simple else {
@@ -37,12 +36,14 @@ pub(super) fn constant(
     // A partition may be written as text, as in a path.
     let texts = array.data_type() == &arrow::datatypes::DataType::Utf8;
     let array = match texts && !store::may_store(array.data_type(), field.data_type()) {
-        true => arrow::compute::cast(&array, field.data_type()).map_err(|_| SqlError::CannotStore {
-            table: table.name().clone(),
-            column: column.to_owned(),
-            from: array.data_type().clone(),
-            to: field.data_type().clone(),
-        })?,
+        true => {
+            arrow::compute::cast(&array, field.data_type()).map_err(|_| SqlError::CannotStore {
+                table: table.name().clone(),
+                column: column.to_owned(),
+                from: array.data_type().clone(),
+                to: field.data_type().clone(),
+            })?
+        }
         false => array,
     };
     store::stored(table.name(), field, &array)
@@ -95,7 +96,10 @@ pub(super) fn names(table: &Table, only: Option<&Predicate>) -> Result<BTreeSet<
         let texts = formatted(&batch)?;
         for row in 0..batch.num_rows() {
             let parts = columns.iter().zip(&texts).map(|(column, texts)| {
-                format!("{column}={}", texts[row].as_deref().unwrap_or("__HIVE_DEFAULT_PARTITION__"))
+                format!(
+                    "{column}={}",
+                    texts[row].as_deref().unwrap_or("__HIVE_DEFAULT_PARTITION__")
+                )
             });
             names.insert(parts.collect::<Vec<_>>().join("/"));
         }

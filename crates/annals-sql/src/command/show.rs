@@ -28,7 +28,8 @@ pub(super) fn show(session: &SqlSession, what: Show) -> Result<Rows, SqlError> {
         }
         Show::Views { database, pattern } => {
             let found = named(session, &scope, database.as_ref(), pattern.as_deref())?;
-            let found: Vec<_> = found.into_iter().filter(|found| found.fits && found.view).collect();
+            let found: Vec<_> =
+                found.into_iter().filter(|found| found.fits && found.view).collect();
             Ok(listed(&found, "viewName"))
         }
         Show::TableExtended { database, pattern } => {
@@ -124,11 +125,7 @@ fn named(
     Ok(found)
 }
 
-fn of_store(
-    scope: &Scope,
-    database: &DatabaseName,
-    pattern: &str,
-) -> Result<Vec<Found>, SqlError> {
+fn of_store(scope: &Scope, database: &DatabaseName, pattern: &str) -> Result<Vec<Found>, SqlError> {
     let snapshot = scope.snapshot();
     snapshot.database(database).map_err(|_| databases::missing(scope, database))?;
     let mut found = Vec::new();
@@ -198,7 +195,12 @@ pub(super) fn shown(table: &Table) -> Vec<(String, String)> {
 
 pub(super) fn full_name(session: &SqlSession, table: &Table) -> String {
     let name = table.name();
-    format!("{}.{}.{}", session.catalog(), plain(&name.database().folded()), plain(name.table_folded()))
+    format!(
+        "{}.{}.{}",
+        session.catalog(),
+        plain(&name.database().folded()),
+        plain(name.table_folded())
+    )
 }
 
 /// A name as it stands in a statement: in backticks where it must.
@@ -231,7 +233,12 @@ fn create(session: &SqlSession, scope: &Scope, name: &Name) -> Result<String, Sq
             None => format!("  {}", plain(field.name())),
         });
         let columns = columns.collect::<Vec<_>>().join(",\n");
-        let _ = writeln!(out, "CREATE VIEW {}.{} (\n{columns})", plain(database.folded()), plain(&view));
+        let _ = writeln!(
+            out,
+            "CREATE VIEW {}.{} (\n{columns})",
+            plain(database.folded()),
+            plain(&view)
+        );
         if let Some(comment) = table.comment() {
             let _ = writeln!(out, "COMMENT {}", text(comment));
         }
@@ -243,14 +250,17 @@ fn create(session: &SqlSession, scope: &Scope, name: &Name) -> Result<String, Sq
     }
     let schema = table.schema();
     let columns: Vec<String> = schema.fields().iter().map(|field| column(field)).collect();
-    let _ = writeln!(out, "CREATE TABLE {} (\n{})", full_name(session, &table), columns.join(",\n"));
+    let _ =
+        writeln!(out, "CREATE TABLE {} (\n{})", full_name(session, &table), columns.join(",\n"));
     let own = |key: &str| table.properties().get(key).map(|value| value.to_string());
     let provider = own(keep::PROVIDER).unwrap_or_else(|| keep::DEFAULT_PROVIDER.to_owned());
     let _ = writeln!(out, "USING {provider}");
     let options: Vec<(String, String)> = table
         .properties()
         .iter()
-        .filter_map(|(key, value)| Some((key.strip_prefix(keep::OPTION)?.to_owned(), value.to_string())))
+        .filter_map(|(key, value)| {
+            Some((key.strip_prefix(keep::OPTION)?.to_owned(), value.to_string()))
+        })
         .collect();
     if !options.is_empty() {
         let _ = writeln!(out, "OPTIONS (\n{})", pairs(&options));

@@ -73,7 +73,11 @@ pub(super) fn fitted(
     let fit = |text: &str| {
         let length = text.chars().count();
         if length <= limit {
-            return Ok(if padded { format!("{text}{}", " ".repeat(limit - length)) } else { text.to_owned() });
+            return Ok(if padded {
+                format!("{text}{}", " ".repeat(limit - length))
+            } else {
+                text.to_owned()
+            });
         }
         let trimmed = text.trim_end_matches(' ').chars().count();
         if trimmed > limit {

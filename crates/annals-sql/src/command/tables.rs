@@ -100,8 +100,9 @@ impl Work<'_> {
             fields.push(field_of(column, relaxed));
         }
         // As in Spark, the columns that rows are divided by come last.
-        let divides =
-            |field: &Field| table.partition_by.iter().any(|by| by.eq_ignore_ascii_case(field.name()));
+        let divides = |field: &Field| {
+            table.partition_by.iter().any(|by| by.eq_ignore_ascii_case(field.name()))
+        };
         let (last, first): (Vec<Field>, Vec<Field>) = fields.into_iter().partition(divides);
         Ok(Arc::new(Schema::new(first.into_iter().chain(last).collect::<Vec<_>>())))
     }
@@ -143,7 +144,8 @@ impl Work<'_> {
         let schema = match self.scope.find(&like.0)? {
             Named::Table(like) => {
                 let mut details = self.details(table);
-                details.partition_by = like.partition_columns().iter().map(|c| (*c).to_owned()).collect();
+                details.partition_by =
+                    like.partition_columns().iter().map(|c| (*c).to_owned()).collect();
                 let provider = like.properties().get(keep::PROVIDER);
                 if let (Some(provider), None) = (provider, &table.provider) {
                     details.properties.push((keep::PROVIDER.to_owned(), provider.to_string()));
@@ -382,9 +384,7 @@ impl Work<'_> {
             Err(SqlError::Unsupported { what, instead })
         };
         let change = match change {
-            ColumnChange::Rename(to) => {
-                SchemaChange::RenameColumn { from: name, to: to.clone() }
-            }
+            ColumnChange::Rename(to) => SchemaChange::RenameColumn { from: name, to: to.clone() },
             ColumnChange::Type(to) => {
                 if self.type_of(table, column)? == *to {
                     return Ok(());
@@ -402,7 +402,10 @@ impl Work<'_> {
                 return unsupported("ALTER COLUMN … DEFAULT", "give the value in each insert");
             }
             ColumnChange::Position => {
-                return unsupported("moving a column", "name the columns in the order that you want");
+                return unsupported(
+                    "moving a column",
+                    "name the columns in the order that you want",
+                );
             }
         };
         Ok(self.tx.alter_table(table.name(), [change])?)
@@ -433,11 +436,8 @@ impl Work<'_> {
         let is_new = |column: &&Column| {
             !schema.fields().iter().any(|field| same(field.name(), column.field.name()))
         };
-        let added: Vec<FieldRef> = columns
-            .iter()
-            .filter(is_new)
-            .map(|column| Arc::new(field_of(column, false)))
-            .collect();
+        let added: Vec<FieldRef> =
+            columns.iter().filter(is_new).map(|column| Arc::new(field_of(column, false))).collect();
         if !added.is_empty() {
             changes.push(SchemaChange::AddColumns(added));
         }

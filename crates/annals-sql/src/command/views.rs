@@ -97,7 +97,8 @@ fn temporary(
     }
     let (text, database) = (view.query.text.clone(), scope.database().clone());
     let query = ViewQuery::Text { text, database, columns: Some(Arc::new(columns)) };
-    let _ = if global { session.set_global_view(name, query) } else { session.set_view(name, query) };
+    let _ =
+        if global { session.set_global_view(name, query) } else { session.set_view(name, query) };
     Ok(())
 }
 
@@ -274,7 +275,9 @@ fn names_itself(scope: &Scope, view: &annals::TableName, query: &ast::Query) -> 
                 return ControlFlow::Break(());
             }
             let Some(text) = view_text(&table) else { return ControlFlow::Continue(()) };
-            let Ok(inner) = crate::parse::parse_query(text) else { return ControlFlow::Continue(()) };
+            let Ok(inner) = crate::parse::parse_query(text) else {
+                return ControlFlow::Continue(());
+            };
             if self.depth == 0 {
                 return ControlFlow::Break(());
             }

@@ -16,10 +16,14 @@ impl Grammar<'_> {
             return Ok(Statement::Query(self.query()?));
         }
         if self.takes(&["EXPLAIN"]) {
+            let analyze = !self.sees_at(1, "TABLE") && self.takes(&["ANALYZE"]);
             let how = ["EXTENDED", "FORMATTED", "CODEGEN", "COST", "VERBOSE"];
             let verbose = self.takes_one(&how).is_some();
+            if analyze && !self.sees_query() {
+                return self.expected("a query");
+            }
             let statement = Box::new(self.statement()?);
-            return Ok(Statement::Explain { verbose, statement });
+            return Ok(Statement::Explain { verbose, analyze, statement });
         }
         Ok(Statement::Command(self.command()?))
     }
@@ -131,8 +135,19 @@ impl Grammar<'_> {
     fn show(&mut self) -> Result<Command, ParseError> {
         self.skip(1);
         let what = [
-            "DATABASES", "SCHEMAS", "NAMESPACES", "TABLES", "TABLE", "VIEWS", "COLUMNS",
-            "TBLPROPERTIES", "CREATE", "PARTITIONS", "CATALOGS", "CURRENT", "FUNCTIONS",
+            "DATABASES",
+            "SCHEMAS",
+            "NAMESPACES",
+            "TABLES",
+            "TABLE",
+            "VIEWS",
+            "COLUMNS",
+            "TBLPROPERTIES",
+            "CREATE",
+            "PARTITIONS",
+            "CATALOGS",
+            "CURRENT",
+            "FUNCTIONS",
         ];
         let show = match self.expect_one(&what)? {
             "DATABASES" | "SCHEMAS" | "NAMESPACES" => {

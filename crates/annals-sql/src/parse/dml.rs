@@ -32,8 +32,7 @@ impl Grammar<'_> {
             columns = self.names_list()?;
         }
         let query = self.query_text()?;
-        let insert =
-            Insert { name, replace, partition, if_not_exists, by_name, columns, query };
+        let insert = Insert { name, replace, partition, if_not_exists, by_name, columns, query };
         Ok(Command::Insert(Box::new(insert)))
     }
 

@@ -61,7 +61,8 @@ impl<'t> Grammar<'t> {
 
     fn at(&self, index: usize, expected: &str, extra: bool) -> ParseError {
         let token = self.tokens.get(index);
-        let end = || self.tokens.last().map_or(Location { line: 1, column: 1 }, |last| last.span.end);
+        let end =
+            || self.tokens.last().map_or(Location { line: 1, column: 1 }, |last| last.span.end);
         let place = token.map_or_else(end, |token| token.span.start);
         let found = token.map(|token| {
             let (start, end) = (token.span.start, token.span.end);
@@ -94,7 +95,8 @@ impl<'t> Grammar<'t> {
                 };
             }
         };
-        let expected = message.strip_prefix("Expected: ").and_then(|rest| rest.split_once(", found"));
+        let expected =
+            message.strip_prefix("Expected: ").and_then(|rest| rest.split_once(", found"));
         let expected = expected.map_or(message.as_str(), |(expected, _)| expected);
         let expected = expected.split(" at Line: ").next().unwrap_or(expected);
         let index = place(message)
@@ -163,7 +165,10 @@ impl<'t> Grammar<'t> {
     }
 
     /// One of these words must come next.
-    pub(super) fn expect_one(&mut self, words: &[&'static str]) -> Result<&'static str, ParseError> {
+    pub(super) fn expect_one(
+        &mut self,
+        words: &[&'static str],
+    ) -> Result<&'static str, ParseError> {
         match self.takes_one(words) {
             Some(word) => Ok(word),
             None => self.expected(&words.join(" or ")),
@@ -327,7 +332,9 @@ impl<'t> Grammar<'t> {
         let sign = if self.takes_token(&Token::Minus) { "-" } else { "" };
         let value = match self.peek(0) {
             Some(Token::Number(digits, _)) => digits.clone(),
-            Some(Token::Word(word)) if ["TRUE", "FALSE"].contains(&word.value.to_uppercase().as_str()) => {
+            Some(Token::Word(word))
+                if ["TRUE", "FALSE"].contains(&word.value.to_uppercase().as_str()) =>
+            {
                 word.value.to_lowercase()
             }
             _ => return self.expected("a string, a number, true or false"),

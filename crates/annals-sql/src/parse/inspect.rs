@@ -35,7 +35,21 @@ impl VisitorMut for Inspector {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<ParseError> {
         if !query.locks.is_empty() {
-            return refuse("FOR UPDATE or FOR SHARE", "leave it out: readers and writers do not wait");
+            return refuse(
+                "FOR UPDATE or FOR SHARE",
+                "leave it out: readers and writers do not wait",
+            );
+        }
+        if let SetExpr::Table(table) = query.body.as_ref()
+            && let Some(name) = &table.table_name
+        {
+            // The planner does not know `TABLE t`.
+            let parts = table
+                .schema_name
+                .iter()
+                .chain([name])
+                .map(|part| ast::Ident::with_quote('`', part));
+            *query.body = all_of(ast::ObjectName::from(parts.collect::<Vec<_>>()));
         }
         spelled_out(&mut query.body);
         match body(&query.body) {
@@ -112,4 +126,17 @@ fn body(body: &SetExpr) -> Result<(), ParseError> {
         }
         _ => Ok(()),
     }
+}
+
+/// `SELECT * FROM` a table.
+fn all_of(name: ast::ObjectName) -> SetExpr {
+    let all = super::parse_query("SELECT * FROM t").expect("it is a query");
+    let mut body = *all.body;
+    if let SetExpr::Select(select) = &mut body
+        && let Some(from) = select.from.first_mut()
+        && let TableFactor::Table { name: named, .. } = &mut from.relation
+    {
+        *named = name;
+    }
+    body
 }

@@ -259,7 +259,8 @@ impl Grammar<'_> {
 
     fn partitions(&mut self) -> Result<Vec<Partition>, ParseError> {
         let mut partitions = Vec::new();
-        while self.takes_token(&Token::Comma) || partitions.is_empty() || self.sees(&["PARTITION"]) {
+        while self.takes_token(&Token::Comma) || partitions.is_empty() || self.sees(&["PARTITION"])
+        {
             self.expect(&["PARTITION"])?;
             partitions.push(self.partition()?);
             if self.takes(&["LOCATION"]) {
@@ -305,7 +306,10 @@ impl Grammar<'_> {
     }
 
     fn table_change(&mut self) -> Result<TableChange, ParseError> {
-        let words = ["RENAME", "ADD", "DROP", "ALTER", "CHANGE", "REPLACE", "SET", "UNSET", "CLUSTER", "RECOVER"];
+        let words = [
+            "RENAME", "ADD", "DROP", "ALTER", "CHANGE", "REPLACE", "SET", "UNSET", "CLUSTER",
+            "RECOVER",
+        ];
         match self.expect_one(&words)? {
             "RENAME" => self.rename(),
             "ADD" => self.add(),
@@ -324,14 +328,16 @@ impl Grammar<'_> {
                 self.expect_token(&Token::RParen)?;
                 Ok(TableChange::ReplaceColumns(columns))
             }
-            "SET" => match self.expect_one(&["TBLPROPERTIES", "LOCATION", "SERDE", "SERDEPROPERTIES"])? {
-                "TBLPROPERTIES" => Ok(TableChange::Set(self.properties()?)),
-                "LOCATION" => Ok(TableChange::Location(self.string()?)),
-                _ => Err(ParseError::Unsupported {
-                    what: "a serde of a table",
-                    instead: "leave it out: the store keeps rows in its own form",
-                }),
-            },
+            "SET" => {
+                match self.expect_one(&["TBLPROPERTIES", "LOCATION", "SERDE", "SERDEPROPERTIES"])? {
+                    "TBLPROPERTIES" => Ok(TableChange::Set(self.properties()?)),
+                    "LOCATION" => Ok(TableChange::Location(self.string()?)),
+                    _ => Err(ParseError::Unsupported {
+                        what: "a serde of a table",
+                        instead: "leave it out: the store keeps rows in its own form",
+                    }),
+                }
+            }
             "UNSET" => {
                 self.expect(&["TBLPROPERTIES"])?;
                 self.if_exists()?;

@@ -20,9 +20,9 @@ pub(super) fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>, ParseError> {
     if text.trim().is_empty() {
         return Err(ParseError::Empty);
     }
-    let tokens = tokens.into_iter().filter(|token| {
-        !matches!(token.token, Token::Whitespace(_) | Token::EOF)
-    });
+    let tokens = tokens
+        .into_iter()
+        .filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF));
     Ok(rewrite(normalize_version_clauses(tokens.collect())))
 }
 
@@ -58,7 +58,9 @@ fn rewrite(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
                 out.push(token);
             }
             Token::Word(word) if word.quote_style.is_none() => match number(&word.value) {
-                Some((kind, digits)) if !matches!(out.last().map(|last| &last.token), Some(Token::Period)) => {
+                Some((kind, digits))
+                    if !matches!(out.last().map(|last| &last.token), Some(Token::Period)) =>
+                {
                     let text = Token::SingleQuotedString(digits.to_owned());
                     out.extend(kind.iter().map(|part| part.clone().with_span(token.span)));
                     out.push(text.with_span(token.span));
@@ -87,7 +89,10 @@ fn number(text: &str) -> Option<(Vec<Token>, &str)> {
     let digits = &text[..digits];
     let whole = matches!(kind, "BIGINT" | "SMALLINT" | "TINYINT");
     let fits = |c: char| c.is_ascii_digit() || (!whole && c == '.');
-    if digits.is_empty() || !digits.starts_with(|c: char| c.is_ascii_digit()) || !digits.chars().all(fits) {
+    if digits.is_empty()
+        || !digits.starts_with(|c: char| c.is_ascii_digit())
+        || !digits.chars().all(fits)
+    {
         return None;
     }
     let mut tokens = vec![Token::make_keyword(kind)];

@@ -99,7 +99,9 @@ impl Grammar<'_> {
         }
         let parts = (u8::try_from(precision), i8::try_from(scale));
         match parts {
-            (Ok(precision), Ok(scale)) if (1..=38).contains(&precision) && scale <= precision as i8 => {
+            (Ok(precision), Ok(scale))
+                if (1..=38).contains(&precision) && scale <= precision as i8 =>
+            {
                 Ok(DataType::Decimal128(precision, scale))
             }
             _ => Err(ParseError::Unsupported {
