@@ -3,16 +3,21 @@
 //! Errors below carry their parts as data; here they get Spark's names and spelling. What a call
 //! was about decides some of it, so callers say so in a [`Told`].
 
-use annals::error::{CatalogError, SchemaError};
+mod columns;
+mod statement;
+
+use annals::error::CatalogError;
 use annals::{CommitError, ReadError, TableName, TravelError, WriteError};
 use annals_sql::SqlError;
 use annals_sql::parse::ParseError;
-use arrow::datatypes::DataType;
 use datafusion::error::DataFusionError;
 
 use crate::error::SparkError;
-use crate::names::{self, CATALOG, GLOBAL_TEMP, Parts};
-use crate::types::{quote, sql_string};
+use crate::names::{self, CATALOG, Parts};
+use crate::types::quote;
+
+use columns::{listed, schema};
+use statement::{full_text, statement};
 
 /// How a table that was not found, or stands in the way, is named.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -336,132 +341,6 @@ fn distance(from: &str, to: &str) -> usize {
     row[to.len()]
 }
 
-/// A text with its parts in backticks: `a.b` as `` `a`.`b` ``.
-fn name_text(name: &str) -> String {
-    match Parts::parse(name) {
-        Ok(parts) => parts.quoted(),
-        Err(_) => quote(name),
-    }
-}
-
-/// The same in full, if it is a name in the store.
-fn full_text(name: &str) -> String {
-    match Parts::parse(name) {
-        Ok(parts) if parts.0.len() == 1 => parts.quoted(),
-        Ok(parts) if parts.0.len() == 2 => format!("{}.{}", quote(CATALOG), parts.quoted()),
-        Ok(parts) => parts.quoted(),
-        Err(_) => quote(name),
-    }
-}
-
-/// What can be wrong with statements beyond queries.
-fn statement(error: &SqlError) -> Option<SparkError> {
-    let partition = |condition: &str, table: &TableName, partition: &str| {
-        SparkError::new(
-            condition,
-            [("partitionList", partition.to_owned()), ("tableName", short(table))],
-        )
-    };
-    Some(match error {
-        SqlError::TempViewExists { name } => SparkError::new(
-            "TEMP_TABLE_OR_VIEW_ALREADY_EXISTS",
-            [("relationName", name_text(name))],
-        ),
-        SqlError::NotATable { name, operation, temporary } => SparkError::new(
-            "EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE",
-            [
-                ("viewName", if *temporary { name_text(name) } else { full_text(name) }),
-                ("operation", (*operation).to_owned()),
-            ],
-        ),
-        SqlError::NotAView { name, operation, .. } => SparkError::new(
-            "EXPECT_VIEW_NOT_TABLE.NO_ALTERNATIVE",
-            [("tableName", full_text(name)), ("operation", (*operation).to_owned())],
-        ),
-        SqlError::TempReference { name, temporary } => SparkError::new(
-            "INVALID_TEMP_OBJ_REFERENCE",
-            [
-                ("obj", "VIEW".to_owned()),
-                ("objName", full_text(name)),
-                ("tempObj", "VIEW".to_owned()),
-                ("tempObjName", name_text(temporary)),
-            ],
-        ),
-        SqlError::TempQualifier { name, qualifier } => SparkError::new(
-            "INVALID_TEMP_OBJ_QUALIFIER",
-            [
-                ("objectType", "VIEW".to_owned()),
-                ("objectName", quote(name)),
-                ("qualifier", quote(qualifier)),
-            ],
-        ),
-        SqlError::ViewOutdated { view, column, text, .. } => {
-            let full = full_text(view);
-            let plain = Parts::parse(&full).map_or_else(|_| full.clone(), |parts| parts.plain());
-            SparkError::new(
-                "INCOMPATIBLE_VIEW_SCHEMA_CHANGE",
-                [
-                    ("viewName", full),
-                    ("actualCols", "[]".to_owned()),
-                    ("colName", column.clone()),
-                    ("suggestion", format!("CREATE OR REPLACE VIEW {plain} AS {text}")),
-                    ("expectedNum", "1".to_owned()),
-                ],
-            )
-        }
-        SqlError::ColumnCount { table, expected, found } => {
-            let kind = if found.len() < expected.len() { "NOT_ENOUGH" } else { "TOO_MANY" };
-            SparkError::new(
-                &format!("INSERT_COLUMN_ARITY_MISMATCH.{kind}_DATA_COLUMNS"),
-                [
-                    ("tableName", names::full(table)),
-                    ("tableColumns", listed(expected)),
-                    ("dataColumns", listed(found)),
-                ],
-            )
-        }
-        SqlError::ExtraColumns { table, columns } => SparkError::new(
-            "INCOMPATIBLE_DATA_FOR_TABLE.EXTRA_COLUMNS",
-            [("tableName", names::full(table)), ("extraColumns", listed(columns))],
-        ),
-        SqlError::ColumnTwice { name } => {
-            SparkError::new("COLUMN_ALREADY_EXISTS", [("columnName", quote(&name.to_lowercase()))])
-        }
-        SqlError::CannotStore { table, column, from, to } => {
-            mismatch(names::full(table), column, from, to)
-        }
-        SqlError::Overflow { column, from, to, .. } => SparkError::new(
-            "CAST_OVERFLOW_IN_TABLE_INSERT",
-            [
-                ("sourceType", quoted_type(from)),
-                ("targetType", quoted_type(to)),
-                ("columnName", quoted_path(column)),
-            ],
-        ),
-        SqlError::TooLong { limit, .. } => {
-            SparkError::new("EXCEED_LIMIT_LENGTH", [("limit", limit.to_string())])
-        }
-        SqlError::OtherDatabase { table, database } => SparkError::new(
-            "RENAME_TABLE_SOURCE_DESTINATION_DATABASE_MISMATCH",
-            [("db", quote(table.database_str())), ("newDb", quote(database))],
-        ),
-        SqlError::NotPartitioned { table } => SparkError::new(
-            "INVALID_PARTITION_OPERATION.PARTITION_SCHEMA_IS_EMPTY",
-            [("name", names::full(table))],
-        ),
-        SqlError::NoPartition { table, partition: named } => {
-            partition("PARTITIONS_NOT_FOUND", table, named)
-        }
-        SqlError::PartitionExists { table, partition: named } => {
-            partition("PARTITIONS_ALREADY_EXIST", table, named)
-        }
-        SqlError::ReservedDatabase { .. } => {
-            SparkError::new("RESERVED_DATABASE_NAME", [("database", quote(GLOBAL_TEMP))])
-        }
-        _ => return None,
-    })
-}
-
 /// A text that is no statement.
 pub(crate) fn parse(error: &ParseError) -> SparkError {
     match error {
@@ -504,122 +383,6 @@ fn commit(error: CommitError) -> SparkError {
 
 fn time_travel(error: &TravelError) -> SparkError {
     SparkError::other(error.to_string())
-}
-
-/// A path such as `c.element` with each step in backticks.
-fn quoted_path(path: &str) -> String {
-    path.split('.').map(quote).collect::<Vec<_>>().join(".")
-}
-
-fn quoted_type(data_type: &DataType) -> String {
-    format!("\"{}\"", sql_string(data_type))
-}
-
-fn listed(names: &[String]) -> String {
-    names.iter().map(|name| quote(name)).collect::<Vec<_>>().join(", ")
-}
-
-fn schema(table: &TableName, error: &SchemaError, written: Option<&Written>) -> SparkError {
-    let full = names::full(table);
-    match error {
-        SchemaError::DuplicateNames { names } => {
-            let name = names.first().map_or("", String::as_str).to_lowercase();
-            SparkError::new("COLUMN_ALREADY_EXISTS", [("columnName", quote(&name))])
-        }
-        SchemaError::ColumnExists { names } => {
-            let name = names.first().map_or("", String::as_str).to_lowercase();
-            SparkError::new("COLUMN_ALREADY_EXISTS", [("columnName", quote(&name))])
-        }
-        SchemaError::Types { mismatches, .. } => match mismatches.first() {
-            Some(first) => mismatch(full, &first.column, &first.from, &first.to),
-            None => SparkError::other(error.to_string()),
-        },
-        SchemaError::Overflow { column, from, to, .. } => SparkError::new(
-            "CAST_OVERFLOW_IN_TABLE_INSERT",
-            [
-                ("sourceType", quoted_type(from)),
-                ("targetType", quoted_type(to)),
-                ("columnName", quoted_path(column)),
-            ],
-        ),
-        SchemaError::Null { column, .. } => {
-            SparkError::new("NOT_NULL_CONSTRAINT_VIOLATION", [("columnPath", quoted_path(column))])
-        }
-        SchemaError::ColumnCount { incoming, table: count } => {
-            let kind = if incoming < count { "NOT_ENOUGH" } else { "TOO_MANY" };
-            let written = written.cloned().unwrap_or(Written { rows: vec![], table: vec![] });
-            SparkError::new(
-                &format!("INSERT_COLUMN_ARITY_MISMATCH.{kind}_DATA_COLUMNS"),
-                [
-                    ("tableName", full),
-                    ("tableColumns", listed(&written.table)),
-                    ("dataColumns", listed(&written.rows)),
-                ],
-            )
-        }
-        SchemaError::Columns { missing, extra } => columns(full, missing, extra),
-        other => SparkError::other(other.to_string()),
-    }
-}
-
-fn mismatch(table: String, column: &str, from: &DataType, to: &DataType) -> SparkError {
-    if let (DataType::Struct(from), DataType::Struct(to)) = (from, to) {
-        let names = |fields: &arrow::datatypes::Fields, others: &arrow::datatypes::Fields| {
-            let other =
-                |name: &str| others.iter().any(|other| other.name().eq_ignore_ascii_case(name));
-            let only = fields.iter().filter(|field| !other(field.name()));
-            only.map(|field| field.name().clone()).collect::<Vec<String>>()
-        };
-        let (extra, missing) = (names(from, to), names(to, from));
-        let (kind, key, names) = if missing.is_empty() {
-            ("EXTRA_STRUCT_FIELDS", "extraFields", extra)
-        } else {
-            ("STRUCT_MISSING_FIELDS", "missingFields", missing)
-        };
-        if !names.is_empty() {
-            return SparkError::new(
-                &format!("INCOMPATIBLE_DATA_FOR_TABLE.{kind}"),
-                [("tableName", table), ("colName", quoted_path(column)), (key, listed(&names))],
-            );
-        }
-    }
-    SparkError::new(
-        "INCOMPATIBLE_DATA_FOR_TABLE.CANNOT_SAFELY_CAST",
-        [
-            ("tableName", table),
-            ("colName", quoted_path(column)),
-            ("srcType", quoted_type(from)),
-            ("targetType", quoted_type(to)),
-        ],
-    )
-}
-
-/// Columns that are only in the table or only in the rows. A path stands for a field of a struct.
-fn columns(table: String, missing: &[String], extra: &[String]) -> SparkError {
-    let within =
-        |path: &str| path.rsplit_once('.').map(|(of, field)| (of.to_owned(), field.to_owned()));
-    let told = |kind: &str, key: &'static str, of: &str, field: String| {
-        SparkError::new(
-            &format!("INCOMPATIBLE_DATA_FOR_TABLE.{kind}"),
-            [("tableName", table.clone()), ("colName", quoted_path(of)), (key, quote(&field))],
-        )
-    };
-    if let Some((of, field)) = missing.first().and_then(|path| within(path)) {
-        return told("STRUCT_MISSING_FIELDS", "missingFields", &of, field);
-    }
-    if let Some((of, field)) = extra.first().and_then(|path| within(path)) {
-        return told("EXTRA_STRUCT_FIELDS", "extraFields", &of, field);
-    }
-    match missing.first() {
-        Some(column) => SparkError::new(
-            "INCOMPATIBLE_DATA_FOR_TABLE.CANNOT_FIND_DATA",
-            [("tableName", table), ("colName", quote(column))],
-        ),
-        None => SparkError::new(
-            "INCOMPATIBLE_DATA_FOR_TABLE.EXTRA_COLUMNS",
-            [("tableName", table), ("extraColumns", listed(extra))],
-        ),
-    }
 }
 
 fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {

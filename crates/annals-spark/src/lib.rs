@@ -25,6 +25,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+/// The examples of the page on Spark's words, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/spark.md")]
+struct Page;
+
 pub mod catalog;
 mod column;
 mod conditions;
@@ -44,6 +49,8 @@ mod session;
 mod show;
 mod source;
 mod statements;
+#[cfg(test)]
+mod testing;
 pub mod types;
 mod value;
 mod writer;

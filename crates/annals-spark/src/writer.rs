@@ -456,3 +456,6 @@ impl Change<'_> {
         writer.save_as_table(self.name).map(drop).map_err(|error| told.write(error, Some(&written)))
     }
 }
+
+#[cfg(test)]
+mod tests;
