@@ -92,7 +92,7 @@ impl DataFrame {
     ///
     /// [`SparkError`] if a column is missing or the way is unknown.
     pub fn join(&self, other: &Self, on: &[&str], how: &str) -> Result<Self, SparkError> {
-        let how = match how.to_lowercase().replace('_', "").as_str() {
+        let kind = match how.to_lowercase().replace('_', "").as_str() {
             "inner" => "INNER JOIN",
             "left" | "leftouter" => "LEFT JOIN",
             "right" | "rightouter" => "RIGHT JOIN",
@@ -100,14 +100,38 @@ impl DataFrame {
             "semi" | "leftsemi" => "LEFT SEMI JOIN",
             "anti" | "leftanti" => "LEFT ANTI JOIN",
             "cross" => "CROSS JOIN",
-            other => {
-                return Err(SparkError::new("UNSUPPORTED_JOIN_TYPE", [("typ", other.to_owned())]));
-            }
+            _ => return Err(SparkError::new("UNSUPPORTED_JOIN_TYPE", [("typ", how)])),
         };
-        let on: Vec<String> = on.iter().map(|column| quote(column)).collect();
-        let using =
-            if on.is_empty() { String::new() } else { format!(" USING ({})", on.join(", ")) };
-        let text = format!("SELECT * FROM {THIS} {how} {OTHER}{using}");
+        let found = |frame: &Self, name: &str| {
+            super::find_column(frame.logical_plan(), name).map(|column| quote(&column.name))
+        };
+        let (mut items, mut conditions) = (Vec::new(), Vec::new());
+        for name in on {
+            let (left, right) = (found(self, name)?, found(other, name)?);
+            let (left, right) = (format!("{THIS}.{left}"), format!("{OTHER}.{right}"));
+            let value = match kind {
+                "RIGHT JOIN" => right.clone(),
+                "FULL JOIN" => format!("coalesce({left}, {right})"),
+                _ => left.clone(),
+            };
+            items.push(format!("{value} AS {}", quote(name)));
+            conditions.push(format!("{left} = {right}"));
+        }
+        // As in Spark, the keys come first, then the other columns of each.
+        let is_key = |column: &str| on.iter().any(|key| key.eq_ignore_ascii_case(column));
+        let mut others = |frame: &Self, name: &str| {
+            let columns = frame.columns().into_iter().filter(|column| !is_key(column));
+            items.extend(columns.map(|column| format!("{name}.{0} AS {0}", quote(&column))));
+        };
+        others(self, THIS);
+        if !kind.contains("SEMI") && !kind.contains("ANTI") {
+            others(other, OTHER);
+        }
+        let on = match conditions.is_empty() {
+            true => String::new(),
+            false => format!(" ON {}", conditions.join(" AND ")),
+        };
+        let text = format!("SELECT {} FROM {THIS} {kind} {OTHER}{on}", items.join(", "));
         let frames = [(THIS, self.plan.as_ref()), (OTHER, other.plan.as_ref())];
         self.session.query_over(&frames, &text).map(|plan| self.with(plan))
     }
