@@ -24,11 +24,8 @@ use crate::files::FileAccess;
 use crate::parse;
 use crate::planner;
 use crate::scope::{Scope, ScopeParts, ScopeView};
-<<<<<<< HEAD
 use crate::statement::Statement;
-=======
 use crate::stoppable::GiveWay;
->>>>>>> sql
 use crate::view::{ViewMap, ViewQuery, Views};
 
 /// SQL over a store. Cheap to clone; all clones are one session.
