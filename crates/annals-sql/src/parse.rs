@@ -24,7 +24,8 @@ pub use self::dialect::SparkDialect;
 pub use self::error::ParseError;
 use self::grammar::Grammar;
 pub use self::types::{COMMENT, DECLARED};
-use crate::statement::{Name, Statement};
+use crate::statement::Name;
+pub use crate::statement::Statement;
 
 /// Parses exactly one statement; a semicolon may follow.
 ///

@@ -1,8 +1,7 @@
 //! SQL over a store: what is read, in which version, at what cost, and what is refused.
 
-mod commands;
-mod statements;
 mod catalog;
+mod commands;
 mod files;
 mod functions;
 mod isolation;
@@ -10,5 +9,6 @@ mod limits;
 mod queries;
 mod reads;
 mod scans;
+mod statements;
 mod travel;
 mod views;

@@ -15,8 +15,9 @@ use datafusion::sql::sqlparser::ast;
 
 use super::evaluate::{Chosen, boxed, columns_as, told};
 use super::rows::Rows;
-use super::{Work, predicate, store, tables};
+use super::{Work, store, tables};
 use crate::error::SqlError;
+use crate::predicate as known;
 use crate::statement::{Assignment, ExprText, Name};
 
 impl Work<'_> {
@@ -94,7 +95,7 @@ impl Work<'_> {
             return Ok(only(&chosen));
         }
         let expr = self.simplified(expr, &schema)?;
-        let known = predicate::implied(&expr, schema.as_arrow());
+        let known = known::of_filters(std::slice::from_ref(&expr), schema.inner());
         let compiled = self.compiled(expr, &schema)?;
         let test = move |batch: &_| compiled.truths(batch).map_err(boxed);
         Ok(match known {

@@ -1,19 +1,9 @@
-//! Conditions that the store understands itself: it skips chunks by them, and two transactions
-//! conflict only where they overlap.
+//! Conditions that the store understands in full, so that nothing else need be asked.
 
 use annals::{Literal, Predicate, col};
 use arrow::datatypes::{DataType, Schema};
 use datafusion::common::ScalarValue;
-use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
-
-/// What the store understands of a condition: every row for which the condition holds matches.
-pub(super) fn implied(expr: &Expr, schema: &Schema) -> Option<Predicate> {
-    let parts = split_conjunction(expr);
-    let mut known = parts.into_iter().filter_map(|part| exact(part, schema));
-    let first = known.next()?;
-    Some(known.fold(first, Predicate::and))
-}
 
 /// The condition itself, if the store understands all of it.
 pub(super) fn exact(expr: &Expr, schema: &Schema) -> Option<Predicate> {
