@@ -30,7 +30,7 @@ impl Catalog {
     }
 
     fn snapshot(&self) -> Snapshot {
-        self.session.store().snapshot()
+        self.session.snapshot()
     }
 
     // ---- catalogs and databases -----------------------------------------------------------
@@ -124,8 +124,8 @@ impl Catalog {
             new = new.comment(comment);
         }
         let told = self.session.told(false);
-        let made = self.session.store().create_database(new);
-        made.map(drop).map_err(|error| told.write(error, None))
+        let made = self.session.change(|tx| tx.create_database(new.clone()));
+        made.map_err(|error| told.write(error, None))
     }
 
     fn described(&self, name: &str, database: &annals::Database) -> Database {
@@ -304,7 +304,7 @@ impl Catalog {
             table = table.external(path);
         }
         let told = self.session.told(false);
-        let made = self.session.store().create_table(&full, table);
+        let made = self.session.change(|tx| tx.create_table(&full, table.clone()).map(drop));
         made.map_err(|error| told.write(error, None))?;
         self.session.table(name)
     }

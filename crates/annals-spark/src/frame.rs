@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use datafusion::common::Column as PlanColumn;
+use datafusion::common::tree_node::TreeNode;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 
 use crate::column::Column;
@@ -76,6 +77,17 @@ impl DataFrame {
 
     /// The columns, with the types that Spark has.
     pub fn schema(&self) -> SchemaRef {
+        // What a union gives is settled only when its sides are brought together.
+        let united = self.plan.exists(|node| Ok(matches!(node, LogicalPlan::Union(_))));
+        if united.unwrap_or_default() {
+            let state = self.session.sql_session().state();
+            let plan = self.plan.as_ref().clone();
+            let settled =
+                state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {});
+            if let Ok(plan) = settled {
+                return Arc::new(schema::spark_schema(plan.schema()));
+            }
+        }
         Arc::new(schema::spark_schema(self.plan.schema()))
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use annals::Store;
+use annals::{Snapshot, Store, Transaction, WriteError};
 use annals_sql::statement::Statement;
 use annals_sql::view::ViewQuery;
 use annals_sql::{SqlError, SqlSession, keep};
@@ -34,7 +34,7 @@ use crate::types;
 /// # Examples
 ///
 /// ```
-/// use annals::Store;
+/// use annals::{Snapshot, Store, Transaction, WriteError};
 /// use annals_spark::{Row, Session, Value};
 ///
 /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
@@ -364,6 +364,23 @@ impl Session {
 
     pub(crate) fn told(&self, reads: bool) -> Told {
         Told { database: self.current_database(), reads, names: Names::default(), repairs: false }
+    }
+
+    /// The newest version, or what the open transaction sees.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.inner.sql.scope().snapshot().clone()
+    }
+
+    /// Makes a change: as part of the open transaction, or as a commit of its own, which is decided
+    /// again if others come first.
+    pub(crate) fn change<T>(
+        &self,
+        mut change: impl FnMut(&mut Transaction) -> Result<T, WriteError>,
+    ) -> Result<T, WriteError> {
+        match self.inner.sql.in_transaction(&mut change) {
+            Some(done) => done,
+            None => self.store().transact(change).map(|done| done.value),
+        }
     }
 
     pub(crate) fn files(&self) -> Option<&Path> {

@@ -193,7 +193,7 @@ fn check_alter(session: &Session, name: &Name, change: &mut TableChange) -> Resu
 }
 
 fn is_there(session: &Session, name: &annals::TableName) -> bool {
-    matches!(session.store().snapshot().table_exists(name), Ok(true))
+    matches!(session.snapshot().table_exists(name), Ok(true))
 }
 
 /// Refuses to overwrite a table by what is read from it, as Spark does.
@@ -202,7 +202,7 @@ fn check_overwrite(session: &Session, insert: &Insert) -> Result<(), SparkError>
         return Ok(());
     }
     let Some(name) = full(session, &insert.name) else { return Ok(()) };
-    let Ok(table) = session.store().snapshot().table(&name) else { return Ok(()) };
+    let Ok(table) = session.snapshot().table(&name) else { return Ok(()) };
     match session.sql_session().query((*insert.query.query).clone()) {
         Ok(frame) => reads::refuse_overwrite(frame.logical_plan(), &table),
         // The statement itself says what is wrong.
@@ -215,7 +215,7 @@ fn check_drop_view(session: &Session, name: &Name) -> Result<(), SparkError> {
         return Ok(());
     }
     let Some(name) = full(session, name) else { return Ok(()) };
-    let Ok(table) = session.store().snapshot().table(&name) else { return Ok(()) };
+    let Ok(table) = session.snapshot().table(&name) else { return Ok(()) };
     let found = match table.kind() {
         TableKind::View { .. } => return Ok(()),
         TableKind::External { .. } => "EXTERNAL",

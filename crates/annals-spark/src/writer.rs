@@ -161,7 +161,7 @@ impl DataFrameWriter {
         };
         let asked = self.format.as_deref().unwrap_or(source::DEFAULT);
         let provider = source::provider(asked, &name)?;
-        let snapshot = session.store().snapshot();
+        let snapshot = session.snapshot();
         let database_name = names::database(&database)?;
         if snapshot.database(&database_name).is_err() {
             return Err(convert::no_schema(&database));
@@ -221,7 +221,7 @@ impl DataFrameWriter {
         let (database, table_name) = parts.to_read(&told.database)?;
         let missing = || told.not_found(&parts.0);
         let name = names::table(&database, &table_name).map_err(|_| missing())?;
-        let table = session.store().snapshot().table(&name).map_err(|_| missing())?;
+        let table = session.snapshot().table(&name).map_err(|_| missing())?;
         if let TableKind::View { .. } = table.kind() {
             return Err(SparkError::new(
                 "EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE",
@@ -245,16 +245,18 @@ impl DataFrameWriter {
             false => None,
         };
         let written = written(&schema, &target);
-        let mut writer = session
-            .store()
-            .write(source_of(&schema, batches))
-            .mode(mode)
-            .matching(Matching::ByPosition)
-            .casts(CastPolicy::Ansi);
-        if let Some(predicate) = only {
-            writer = writer.replace_where(predicate);
-        }
-        writer.insert_into(&name).map(drop).map_err(|error| told.write(error, Some(&written)))
+        let inserted = session.change(|tx| {
+            let mut writer = tx
+                .write(source_of(&schema, batches.clone()))
+                .mode(mode)
+                .matching(Matching::ByPosition)
+                .casts(CastPolicy::Ansi);
+            if let Some(predicate) = &only {
+                writer = writer.replace_where(predicate.clone());
+            }
+            writer.insert_into(&name).map(drop)
+        });
+        inserted.map_err(|error| told.write(error, Some(&written)))
     }
 
     /// Writes the rows to files in a directory, which must lie below that of
@@ -315,7 +317,7 @@ impl Save<'_> {
         batches: Vec<RecordBatch>,
     ) -> Result<(), SparkError> {
         let told = self.writer.told();
-        let store = self.writer.frame.session().store();
+        let session = self.writer.frame.session();
         let merge = self.writer.is_on("mergeschema");
         let appends = mode == SaveMode::Append && table.is_some();
         let schema = self.writer.frame.schema();
@@ -325,7 +327,7 @@ impl Save<'_> {
         } else {
             checks::partitions_last(&schema, &self.writer.partition_by, &batches)?
         };
-        let saved = store.transact(|tx| {
+        let saved = session.change(|tx| {
             let mut writer = tx
                 .write(source_of(&schema, batches.clone()))
                 .mode(mode)
@@ -347,9 +349,9 @@ impl Save<'_> {
             {
                 self.forget(tx, table)?;
             }
-            Ok::<(), WriteError>(())
+            Ok(())
         });
-        saved.map(drop).map_err(|error| match error {
+        saved.map_err(|error| match error {
             WriteError::Catalog(annals::error::CatalogError::IsView { .. }) => {
                 SparkError::plain("_LEGACY_ERROR_TEMP_1158")
             }
@@ -439,21 +441,23 @@ impl Change<'_> {
         let told = self.frame.session().told(true);
         let schema = self.frame.schema();
         let batches = declared::fitted(batches, &table.schema(), Matching::ByName)?;
-        let mut writer = self
-            .frame
-            .session()
-            .store()
-            .write(source_of(&schema, batches))
-            .mode(self.mode)
-            .matching(Matching::ByName)
-            .missing(Missing::FillNull)
-            .casts(CastPolicy::Ansi)
-            .overwrite_schema(false);
-        if let Some(predicate) = self.only {
-            writer = writer.replace_where(predicate);
-        }
+        let saved = self.frame.session().change(|tx| {
+            let mut writer = tx
+                .write(source_of(&schema, batches.clone()))
+                .mode(self.mode)
+                .matching(Matching::ByName)
+                .missing(Missing::FillNull)
+                .casts(CastPolicy::Ansi);
+            if self.mode == SaveMode::Overwrite {
+                writer = writer.overwrite_schema(false);
+            }
+            if let Some(predicate) = &self.only {
+                writer = writer.replace_where(predicate.clone());
+            }
+            writer.save_as_table(self.name).map(drop)
+        });
         let written = written(&schema, &table.schema());
-        writer.save_as_table(self.name).map(drop).map_err(|error| told.write(error, Some(&written)))
+        saved.map_err(|error| told.write(error, Some(&written)))
     }
 }
 

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use annals::{
     CastPolicy, Matching, Predicate, PropertyPatch, SaveMode, Table, TableKind, TableName,
-    WriteError,
 };
 
 use crate::convert;
@@ -145,7 +144,7 @@ impl DataFrameWriterV2 {
     }
 
     fn exists(&self, name: &TableName) -> bool {
-        self.frame.session().store().snapshot().table_exists(name).unwrap_or(false)
+        self.frame.session().snapshot().table_exists(name).unwrap_or(false)
     }
 
     fn missing(&self) -> SparkError {
@@ -161,7 +160,7 @@ impl DataFrameWriterV2 {
             return Err(SparkError::new("VIEW_WRITE_NOT_ALLOWED", [("name", view.clone())]));
         }
         let (name, _) = self.name().map_err(|_| self.missing())?;
-        let table = session.store().snapshot().table(&name).map_err(|_| self.missing())?;
+        let table = session.snapshot().table(&name).map_err(|_| self.missing())?;
         match table.kind() {
             TableKind::View { .. } => {
                 Err(SparkError::new("VIEW_WRITE_NOT_ALLOWED", [("name", quote(name.table_str()))]))
@@ -176,7 +175,7 @@ impl DataFrameWriterV2 {
         names::new_table(&database, &table_name)?;
         let provider =
             source::provider(self.provider.as_deref().unwrap_or(source::DEFAULT), &name)?;
-        let snapshot = session.store().snapshot();
+        let snapshot = session.snapshot();
         if snapshot.database(names::database(&database)?).is_err() {
             return Err(convert::no_schema(&database));
         }
@@ -191,7 +190,7 @@ impl DataFrameWriterV2 {
         let batches = self.frame.to_batches().await?;
         let (schema, batches) = checks::partitions_last(&schema, &self.partitioned_by, &batches)?;
         let told = session.told(true);
-        let saved = session.store().transact(|tx| {
+        let saved = session.change(|tx| {
             let mut writer = tx
                 .write(source_of(&schema, batches.clone()))
                 .mode(mode)
@@ -213,6 +212,6 @@ impl DataFrameWriterV2 {
             }
             if patch.is_empty() { Ok(()) } else { tx.set_properties(&name, &patch) }
         });
-        saved.map(drop).map_err(|error: WriteError| told.write(error, None))
+        saved.map_err(|error| told.write(error, None))
     }
 }

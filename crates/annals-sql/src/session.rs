@@ -360,6 +360,22 @@ impl SqlSession {
         write(&self.inner.global_views, |views| Arc::make_mut(views).remove(&name).is_some())
     }
 
+    /// Makes a change as part of the open transaction, if there is one: for a layer above that writes
+    /// otherwise than by statements. What fails is taken back, and the transaction goes on.
+    pub fn in_transaction<T, E>(
+        &self,
+        change: impl FnOnce(&mut Transaction) -> Result<T, E>,
+    ) -> Option<Result<T, E>> {
+        let mut open = self.transaction();
+        let tx = open.as_mut()?;
+        let savepoint = tx.savepoint();
+        let done = change(tx);
+        if done.is_err() {
+            tx.rollback_to(&savepoint).expect("the savepoint is of this transaction");
+        }
+        Some(done)
+    }
+
     /// The open transaction, if there is one, and the place for one.
     pub(crate) fn transaction(&self) -> std::sync::MutexGuard<'_, Option<Transaction>> {
         self.inner.transaction.lock().unwrap_or_else(PoisonError::into_inner)

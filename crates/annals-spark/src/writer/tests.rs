@@ -152,3 +152,28 @@ fn texts_keep_to_the_length_of_their_column() {
         Ok(())
     });
 }
+
+#[test]
+fn writes_are_part_of_the_open_transaction() {
+    run(|spark| async move {
+        people(&spark, &[(1, "a")]).write().save_as_table("t").await?;
+        spark.sql("BEGIN").await?;
+        people(&spark, &[(2, "b")]).write().mode("append").save_as_table("t").await?;
+        people(&spark, &[(3, "c")]).write().save_as_table("u").await?;
+        assert!(people(&spark, &[(3, "c")]).write().save_as_table("u").await.is_err());
+        assert_eq!(spark.table("t")?.count().await?, 2);
+        assert!(spark.catalog().table_exists("u", None)?);
+        let other = spark.new_session();
+        assert_eq!(other.table("t")?.count().await?, 1);
+        assert!(!other.catalog().table_exists("u", None)?);
+        spark.sql("COMMIT").await?;
+        assert_eq!(other.table("t")?.count().await?, 2);
+        assert_eq!(texts(&other.table("u")?).await?, ["3 c"]);
+
+        spark.sql("BEGIN").await?;
+        people(&spark, &[(9, "z")]).write().mode("overwrite").save_as_table("t").await?;
+        spark.sql("ROLLBACK").await?;
+        assert_eq!(spark.table("t")?.count().await?, 2);
+        Ok(())
+    });
+}
