@@ -29,6 +29,7 @@ impl Conf {
     }
 
     /// Sets a value.
+    #[expect(clippy::needless_pass_by_value, reason = "values are given as they are")]
     pub fn set(&self, key: &str, value: impl ToString) {
         self.session.sql_session().set_setting(key, Some(&value.to_string()));
     }

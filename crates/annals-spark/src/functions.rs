@@ -71,7 +71,7 @@ calls! {
     /// The value without its sign.
     abs "abs" datafusion::functions::expr_fn::abs;
     /// Whether there is no value.
-    is_null "isnull" |value| value.is_null();
+    is_null "isnull" Expr::is_null;
 }
 
 /// How many rows have a value there; of `*`, how many rows there are.

@@ -35,6 +35,7 @@ impl DataFrameReader {
 
     /// Sets an option. `versionAsOf` and `timestampAsOf` choose the version of a table.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "values are given as they are")]
     pub fn option(mut self, key: &str, value: impl ToString) -> Self {
         self.options.insert(key.to_lowercase(), value.to_string());
         self

@@ -68,6 +68,7 @@ impl DataFrameWriter {
 
     /// Sets an option. `path` records the table as external; `mergeSchema` lets an append or
     /// overwrite add columns and fill those that are missing; the others have no effect.
+    #[expect(clippy::needless_pass_by_value, reason = "values are given as they are")]
     pub fn option(mut self, key: &str, value: impl ToString) -> Self {
         self.options.insert(key.to_lowercase(), value.to_string());
         self
@@ -179,7 +180,7 @@ impl DataFrameWriter {
             _ => save.check_create(&database, &table_name)?,
         }
         let batches = self.frame.to_batches().await?;
-        save.make(mode, table.as_ref(), batches)
+        save.make(mode, table.as_ref(), &batches)
     }
 
     /// Writes the rows into a table that exists, column by place: adds them, or with mode
@@ -314,7 +315,7 @@ impl Save<'_> {
         &self,
         mode: SaveMode,
         table: Option<&Table>,
-        batches: Vec<RecordBatch>,
+        batches: &[RecordBatch],
     ) -> Result<(), SparkError> {
         let told = self.writer.told();
         let session = self.writer.frame.session();
@@ -322,10 +323,10 @@ impl Save<'_> {
         let appends = mode == SaveMode::Append && table.is_some();
         let schema = self.writer.frame.schema();
         let (schema, batches) = if appends {
-            let target = table.map(Table::schema).unwrap_or_else(|| Arc::clone(&schema));
-            (schema, declared::fitted(&batches, &target, Matching::ByName)?)
+            let target = table.map_or_else(|| Arc::clone(&schema), Table::schema);
+            (schema, declared::fitted(batches, &target, Matching::ByName)?)
         } else {
-            checks::partitions_last(&schema, &self.writer.partition_by, &batches)?
+            checks::partitions_last(&schema, &self.writer.partition_by, batches)?
         };
         let saved = session.change(|tx| {
             let mut writer = tx
