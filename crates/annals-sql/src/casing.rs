@@ -13,7 +13,7 @@ mod names;
 
 use std::ops::ControlFlow;
 
-use datafusion::common::DFSchema;
+use datafusion::common::{DFSchema, TableReference};
 use datafusion::sql::sqlparser::ast::{
     Cte, Expr, GroupByExpr, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart,
     OrderByKind, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableAlias,
@@ -36,7 +36,7 @@ pub(crate) fn query(scope: &Scope, query: &mut Query) {
 pub(crate) fn expr(scope: &Scope, expr: &mut Expr, schema: &DFSchema) {
     let mut frame = Frame::default();
     for (qualifier, field) in schema.iter() {
-        let path: Vec<String> = qualifier.map(|qualifier| qualifier.to_vec()).unwrap_or_default();
+        let path: Vec<String> = qualifier.map(TableReference::to_vec).unwrap_or_default();
         let name = field.name().clone();
         match frame.relations.iter_mut().find(|relation| relation.path == path) {
             Some(relation) => relation.columns.get_or_insert_default().push(name),
@@ -380,8 +380,7 @@ impl Walk<'_> {
     }
 
     fn columns_of(&self, parts: &[String]) -> Columns {
-        if let Some((plain, moment)) = parts.last().and_then(|last| last.split_once('@')) {
-            let _ = (plain, moment);
+        if parts.last().is_some_and(|last| last.contains('@')) {
             let name = ObjectName::from(parts.iter().map(Ident::new).collect::<Vec<_>>());
             let (name, Some(moment)) = split_at_sign(name).ok()? else { return None };
             let Named::Table(table) = self.scope.find(&self::parts(&name)).ok()? else {

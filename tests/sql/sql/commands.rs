@@ -2,6 +2,7 @@
 
 use annals_sql::{SqlError, SqlSession};
 use annals_sql_tests::{new_session, run};
+use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
 
 /// Names, types and nullability of the columns that a statement gives.
@@ -97,9 +98,9 @@ fn a_replaced_table_is_always_whole() {
             run(async {
                 for _ in 0..50 {
                     let torn = session.collect("SELECT * FROM t WHERE a <> b").await.unwrap();
-                    assert_eq!(torn.iter().map(|batch| batch.num_rows()).sum::<usize>(), 0);
+                    assert_eq!(torn.iter().map(RecordBatch::num_rows).sum::<usize>(), 0);
                     let all = session.collect("SELECT a FROM t").await.unwrap();
-                    assert_eq!(all.iter().map(|batch| batch.num_rows()).sum::<usize>(), 1);
+                    assert_eq!(all.iter().map(RecordBatch::num_rows).sum::<usize>(), 1);
                 }
             });
         });
@@ -124,7 +125,7 @@ fn statements_that_count_and_add_run_one_after_the_other() {
     });
     run(async {
         let rows = session.collect("SELECT * FROM t WHERE n = 40").await.unwrap();
-        assert_eq!(rows.iter().map(|batch| batch.num_rows()).sum::<usize>(), 1);
+        assert_eq!(rows.iter().map(RecordBatch::num_rows).sum::<usize>(), 1);
     });
 }
 

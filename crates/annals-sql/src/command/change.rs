@@ -52,8 +52,8 @@ impl Work<'_> {
             nested |= self.logical(&filter.expr, &schema)?.1;
         }
         let updated = if nested {
-            let exprs: Vec<&ast::Expr> = assignments.iter().map(|a| &a.value.expr).collect();
-            let condition = filter.map(|filter| &filter.expr);
+            let exprs: Vec<&ast::Expr> = assignments.iter().map(|a| &*a.value.expr).collect();
+            let condition = filter.map(|filter| &*filter.expr);
             let read = self.tx.table(table.name())?;
             let chosen = self.chosen(&read, called, condition, &exprs).await?;
             let sets = self.computed_before(&table, assignments, &chosen)?;

@@ -93,7 +93,7 @@ fn table(
 }
 
 fn details(session: &SqlSession, table: &Table, lines: &mut Lines) {
-    let own = |key: &str| table.properties().get(key).map(|value| value.to_string());
+    let own = |key: &str| table.properties().get(key).map(ToString::to_string);
     lines.push("", "");
     lines.push("# Detailed Table Information", "");
     lines.push("Catalog", session.catalog());

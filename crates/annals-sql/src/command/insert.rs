@@ -138,7 +138,8 @@ impl Work<'_> {
 
     fn default_of(&self, table: &Table, field: &Field) -> Result<From, SqlError> {
         let Some(text) = field.metadata().get(keep::DEFAULT) else { return Ok(From::Null) };
-        let value = ExprText { expr: crate::parse::parse_expr(text)?, text: text.clone() };
+        let value =
+            ExprText { expr: Box::new(crate::parse::parse_expr(text)?), text: text.clone() };
         Ok(From::Value(partitions::constant(&self.scope, table, field.name(), &value)?))
     }
 

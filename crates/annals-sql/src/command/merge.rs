@@ -72,7 +72,7 @@ impl Work<'_> {
         }
         let (schema, rows) = self.run_plan(plan).await?;
         let rows = concat_batches(&schema, &rows).map_err(DataFusionError::from)?;
-        let (rows, keys, rest) = keys(&sides, on, rows)?;
+        let (rows, keys, rest) = keys(&sides, on, &rows)?;
         let rest = match rest {
             Some(rest) => Some(self.compiled(rest, &sides.both)?),
             None if keys.is_empty() => {
@@ -293,7 +293,7 @@ type Keys = Vec<(String, String)>;
 fn keys(
     sides: &Sides,
     on: Expr,
-    rows: RecordBatch,
+    rows: &RecordBatch,
 ) -> Result<(RecordBatch, Keys, Option<Expr>), SqlError> {
     let mut fields: Vec<Field> = Vec::new();
     // The engine finds columns by name, and names may occur twice on the way here.

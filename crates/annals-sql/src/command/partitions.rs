@@ -24,7 +24,7 @@ pub(super) fn constant(
     let schema = table.schema();
     let field =
         schema.field_with_name(column).map_err(|_| super::tables::no_column(&schema, column))?;
-    let expr = scope.expression(value.expr.clone(), &datafusion::common::DFSchema::empty())?;
+    let expr = scope.expression((*value.expr).clone(), &datafusion::common::DFSchema::empty())?;
     let simple = planner::simplified(scope.state(), expr)?;
     let datafusion::logical_expr::Expr::Literal(found, _) = simple else {
         return Err(SqlError::Unsupported {

@@ -198,7 +198,7 @@ pub(super) fn full_name(session: &SqlSession, table: &Table) -> String {
     format!(
         "{}.{}.{}",
         session.catalog(),
-        plain(&name.database().folded()),
+        plain(name.database().folded()),
         plain(name.table_folded())
     )
 }
@@ -252,7 +252,7 @@ fn create(session: &SqlSession, scope: &Scope, name: &Name) -> Result<String, Sq
     let columns: Vec<String> = schema.fields().iter().map(|field| column(field)).collect();
     let _ =
         writeln!(out, "CREATE TABLE {} (\n{})", full_name(session, &table), columns.join(",\n"));
-    let own = |key: &str| table.properties().get(key).map(|value| value.to_string());
+    let own = |key: &str| table.properties().get(key).map(ToString::to_string);
     let provider = own(keep::PROVIDER).unwrap_or_else(|| keep::DEFAULT_PROVIDER.to_owned());
     let _ = writeln!(out, "USING {provider}");
     let options: Vec<(String, String)> = table

@@ -315,7 +315,8 @@ impl Grammar<'_> {
                 return self.expected("VERSION AS OF or TIMESTAMP AS OF");
             }
         }
-        Ok(Command::Restore { name, at: TableVersion::TimestampAsOf(self.expr()?) })
+        let at = Box::new(TableVersion::TimestampAsOf(self.expr()?));
+        Ok(Command::Restore { name, at })
     }
 
     fn comment(&mut self) -> Result<Command, ParseError> {

@@ -99,10 +99,9 @@ impl Grammar<'_> {
         let not = self.takes(&["NOT"]);
         self.expect(&["MATCHED"])?;
         let mut when = if not { MergeWhen::NotMatched } else { MergeWhen::Matched };
-        if not && self.takes(&["BY"]) {
-            if self.expect_one(&["SOURCE", "TARGET"])? == "SOURCE" {
-                when = MergeWhen::NotMatchedBySource;
-            }
+        let by = not && self.takes(&["BY"]);
+        if by && self.expect_one(&["SOURCE", "TARGET"])? == "SOURCE" {
+            when = MergeWhen::NotMatchedBySource;
         }
         let conditional = self.takes(&["AND"]);
         let condition = if conditional { Some(self.expr_text()?) } else { None };

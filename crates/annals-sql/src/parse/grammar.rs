@@ -397,7 +397,7 @@ impl<'t> Grammar<'t> {
     pub(super) fn expr_text(&mut self) -> Result<ExprText, ParseError> {
         let from = self.here();
         let expr = self.expr()?;
-        Ok(ExprText { expr, text: self.text_since(from) })
+        Ok(ExprText { expr: Box::new(expr), text: self.text_since(from) })
     }
 
     pub(super) fn select_item(&mut self) -> Result<ast::SelectItem, ParseError> {

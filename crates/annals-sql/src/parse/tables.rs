@@ -205,9 +205,9 @@ impl Grammar<'_> {
             } else if self.takes(&["TBLPROPERTIES"]) {
                 properties = self.properties()?;
             } else if self.takes(&["WITH", "SCHEMA"]) {
-                match self.expect_one(&["BINDING", "COMPENSATION", "TYPE", "EVOLUTION"])? {
-                    "TYPE" => self.expect(&["EVOLUTION"])?,
-                    _ => {}
+                let modes = ["BINDING", "COMPENSATION", "TYPE", "EVOLUTION"];
+                if self.expect_one(&modes)? == "TYPE" {
+                    self.expect(&["EVOLUTION"])?;
                 }
             } else {
                 break;

@@ -48,7 +48,6 @@ fn an_error_names_the_token_that_does_not_fit() {
     assert_eq!(refused(""), ParseError::Empty);
     assert_eq!(refused(" \n"), ParseError::Empty);
     assert_eq!(stops("-- only a comment").0, None);
-    assert_eq!(refused("SELECT * FROM t WHERE a-b").found(), None);
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub(super) fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>, ParseError> {
     let tokens = tokens
         .into_iter()
         .filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF));
-    Ok(rewrite(normalize_version_clauses(tokens.collect())))
+    Ok(rewrite(&normalize_version_clauses(tokens.collect())))
 }
 
 fn syntax(found: Option<String>, expected: &str, at: Location) -> ParseError {
@@ -49,9 +49,9 @@ fn character_at(text: &str, at: Location) -> Option<char> {
     text[offset(text, at)..].chars().next()
 }
 
-fn rewrite(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+fn rewrite(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     let mut out = Vec::with_capacity(tokens.len());
-    for token in &tokens {
+    for token in tokens {
         match &token.token {
             Token::DoubleQuotedString(text) => {
                 let token = Token::SingleQuotedString(text.clone()).with_span(token.span);
