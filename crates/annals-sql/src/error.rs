@@ -6,7 +6,7 @@
 
 use annals::error::NameError;
 use annals::{CommitError, ReadError, TravelError, VersionId, WriteError};
-use datafusion::common::{Column, SchemaError};
+use datafusion::common::{Column, SchemaError, TableReference};
 use datafusion::error::DataFusionError;
 
 /// Why a statement did not run, or did not end.
@@ -263,7 +263,7 @@ impl From<SqlError> for DataFusionError {
 }
 
 fn parts(column: &Column) -> Vec<String> {
-    let relation = column.relation.iter().flat_map(|relation| relation.to_vec());
+    let relation = column.relation.iter().flat_map(TableReference::to_vec);
     relation.chain([column.name.clone()]).collect()
 }
 

@@ -86,14 +86,13 @@ impl PhysicalOptimizerRule for KeepCounts {
 pub(crate) fn of_part(whole: &Statistics, rows: usize) -> Statistics {
     let mut part = whole.clone().to_inexact();
     let all = whole.num_rows.get_value().copied().unwrap_or(rows).max(1);
-    let share = |of: Precision<usize>| match of.get_value() {
-        Some(of) => {
-            let share = *of as u128 * rows as u128 / all as u128;
+    part.total_byte_size = match whole.total_byte_size.get_value() {
+        Some(bytes) => {
+            let share = *bytes as u128 * rows as u128 / all as u128;
             Precision::Inexact(usize::try_from(share).unwrap_or(usize::MAX))
         }
         None => Precision::Absent,
     };
-    part.total_byte_size = share(whole.total_byte_size);
     part.num_rows = Precision::Inexact(rows);
     part
 }
