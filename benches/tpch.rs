@@ -2,7 +2,7 @@
 //! memory with the same batches?
 //!
 //! `--scale 0.1` chooses the scale factor, `--rounds 5` how often each query takes its turn,
-//! `--only 9` one query. Planning is part of the time. Both sides plan the same parsed query, and
+//! `--only 9` one query, whose plans `--plans` prints. Planning is part of the time. Both sides plan the same parsed query, and
 //! their results are compared.
 
 use std::hint::black_box;
@@ -13,6 +13,7 @@ use annals_benches::sql::Sides;
 use annals_benches::{Bench, Bound, Unit, median};
 use arrow_array::RecordBatch;
 use datafusion::arrow::util::pretty::pretty_format_batches;
+use datafusion::physical_plan::displayable;
 use datafusion::sql::parser::{DFParser, Statement};
 use datafusion::sql::sqlparser::ast;
 use tpchgen::generators::{
@@ -67,16 +68,21 @@ fn main() -> ExitCode {
         let query = query(number, scale);
         let (ours, theirs) = (ours(&sides, &query), theirs(&sides, &query));
         assert_eq!(shown(&ours), shown(&theirs), "query {number}");
+        if std::env::args().any(|argument| argument == "--plans") {
+            print_plans(&sides, &query);
+        }
         let mut taken = [const { Vec::new() }; 2];
         for round in 0..rounds {
             for turn in 0..2 {
                 let side = (round + turn) % 2;
-                let begin = Instant::now();
+                let (begin, used) = (Instant::now(), processor_time());
                 match side {
                     0 => drop(black_box(self::ours(&sides, &query))),
                     _ => drop(black_box(self::theirs(&sides, &query))),
                 }
-                taken[side].push(begin.elapsed().as_nanos() as f64);
+                let elapsed = begin.elapsed().as_nanos() as f64;
+                taken[side]
+                    .push(processor_time().zip(used).map_or(elapsed, |(now, then)| now - then));
             }
         }
         let what = format!("query {number} at scale {scale}");
@@ -87,6 +93,17 @@ fn main() -> ExitCode {
     let from = format!("{} queries, {rounds} rounds", ratios.len());
     bench.judge("geometric mean", &from, mean.exp(), Unit::Times, Bound::AtMost(1.0));
     bench.finish()
+}
+
+/// The nanoseconds that processors have spent on this process, if `--cpu` asks for that: on a machine
+/// that others use too, they say more than the clock. In steps of 10 ms, so each query is to take
+/// many of these.
+fn processor_time() -> Option<f64> {
+    std::env::args().find(|argument| argument == "--cpu")?;
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks = fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?;
+    Some(ticks * 1e7)
 }
 
 /// The number that stands after an argument.
@@ -167,6 +184,22 @@ fn theirs(sides: &Sides, query: &ast::Query) -> Vec<RecordBatch> {
         sides.plain.execute_logical_plan(plan).await?.collect().await
     };
     sides.runtime.block_on(run).unwrap_or_else(|error| panic!("{query}\n{error}"))
+}
+
+/// Shows how both sides run a query.
+fn print_plans(sides: &Sides, query: &ast::Query) {
+    let plans = async {
+        let statement = Statement::Statement(Box::new(ast::Statement::Query(query.clone().into())));
+        let theirs = sides.plain.state().statement_to_plan(statement).await?;
+        let theirs = sides.plain.execute_logical_plan(theirs).await?;
+        let ours = sides.session.query(query.clone())?;
+        let plans = [ours.create_physical_plan().await?, theirs.create_physical_plan().await?];
+        Ok::<_, annals_sql::SqlError>(plans)
+    };
+    let plans = sides.runtime.block_on(plans).unwrap_or_else(|error| panic!("{query}\n{error}"));
+    for (whose, plan) in ["ours", "theirs"].iter().zip(plans) {
+        println!("{whose}:\n{}", displayable(plan.as_ref()).indent(false));
+    }
 }
 
 /// Rows as text, in an order of their own: queries leave that of equal ones open.

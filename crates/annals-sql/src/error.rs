@@ -7,7 +7,7 @@
 use annals::error::NameError;
 use annals::{CommitError, ReadError, TableName, TravelError, VersionId, WriteError};
 use arrow::datatypes::DataType;
-use datafusion::common::{Column, SchemaError};
+use datafusion::common::{Column, SchemaError, TableReference};
 use datafusion::error::DataFusionError;
 
 use crate::parse::ParseError;
@@ -443,7 +443,7 @@ impl From<SqlError> for DataFusionError {
 }
 
 fn parts(column: &Column) -> Vec<String> {
-    let relation = column.relation.iter().flat_map(|relation| relation.to_vec());
+    let relation = column.relation.iter().flat_map(TableReference::to_vec);
     relation.chain([column.name.clone()]).collect()
 }
 

@@ -33,7 +33,8 @@ use datafusion::physical_plan::{DisplayFormatType, SortOrderPushdownResult};
 
 use self::order::OrderBy;
 use self::reading::Reading;
-use crate::{pruning, statistics};
+use crate::pruning;
+use crate::statistics::{self, Detail};
 
 /// A partition has no fewer rows than this, if the table is divided at all: a batch of them.
 const PARTITION_ROWS_MIN: usize = 1 << 13;
@@ -54,6 +55,7 @@ pub(crate) struct ChunkSource {
     filters: Arc<[Arc<dyn PhysicalExpr>]>,
     /// The order that the rows of each partition are known to be in.
     orderings: Vec<LexOrdering>,
+    detail: Detail,
     statistics: Arc<OnceLock<Arc<Statistics>>>,
     metrics: ExecutionPlanMetricsSet,
 }
@@ -85,9 +87,15 @@ impl ChunkSource {
             fetch,
             filters: Arc::default(),
             orderings: Vec::new(),
+            detail: Detail::default(),
             statistics: Arc::default(),
             metrics: ExecutionPlanMetricsSet::new(),
         })
+    }
+
+    /// The same, telling more or less of itself.
+    pub(crate) fn with_detail(self, detail: Detail) -> Self {
+        Self { detail, statistics: Arc::default(), ..self }
     }
 
     /// The columns of the table that are given on.
@@ -184,7 +192,9 @@ impl DataSource for ChunkSource {
 
     fn partition_statistics(&self, partition: Option<usize>) -> Result<Arc<Statistics>> {
         let whole = self.statistics.get_or_init(|| {
-            Arc::new(statistics::of_chunks(&self.chunks, &self.chosen, &self.columns()))
+            let columns = self.columns();
+            let found = statistics::of_chunks(&self.chunks, &self.chosen, &columns, self.detail);
+            Arc::new(found)
         });
         let Some(partition) = partition else {
             return match self.fetch {
@@ -239,8 +249,8 @@ impl DataSource for ChunkSource {
         let told = vec![PushedDown::No; filters.len()];
         let told = FilterPushdownPropagation::with_parent_pushdown_result(told);
         // What is known when the query is planned has chosen the chunks already.
-        let mut learning: Vec<_> =
-            filters.into_iter().filter(|filter| pruning::is_dynamic(filter)).collect();
+        let can_learn = |filter: &_| pruning::can_learn(&self.chunks, &self.chosen, filter);
+        let mut learning: Vec<_> = filters.into_iter().filter(can_learn).collect();
         if learning.is_empty() || !pruning::is_worthwhile(&self.chunks) {
             return Ok(told);
         }

@@ -31,6 +31,11 @@
 //! No statement reaches the file system unless the host allows a directory
 //! ([`SqlSessionBuilder::files_below`]).
 
+/// The examples of the page on SQL, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/sql.md")]
+struct SqlPage;
+
 mod casing;
 pub mod catalog;
 pub mod command;

@@ -5,13 +5,16 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use annals::TableChunks;
-use datafusion::arrow::array::{ArrayRef, BooleanArray, UInt64Array, new_null_array};
-use datafusion::arrow::compute::concat;
+use datafusion::arrow::array::{
+    ArrayRef, BooleanArray, UInt64Array, make_comparator, new_null_array,
+};
+use datafusion::arrow::compute::{SortOptions, concat};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::pruning::PruningStatistics;
 use datafusion::common::{Column, ScalarValue};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::DynamicFilterTracking;
+use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 
 /// To read so few rows costs no more than to think about them.
@@ -27,8 +30,40 @@ pub(crate) fn is_worthwhile(chunks: &TableChunks) -> bool {
 }
 
 /// Whether a filter learns while the query runs what it lets through.
-pub(crate) fn is_dynamic(filter: &Arc<dyn PhysicalExpr>) -> bool {
+fn is_dynamic(filter: &Arc<dyn PhysicalExpr>) -> bool {
     DynamicFilterTracking::classify(filter).contains_dynamic_filter()
+}
+
+/// Whether it can pay to leave out chunks by what a filter learns while the query runs: only where
+/// chunks hold different ranges of a column that it is about. To learn it costs the query something.
+pub(crate) fn can_learn(
+    chunks: &TableChunks,
+    among: &[usize],
+    filter: &Arc<dyn PhysicalExpr>,
+) -> bool {
+    among.len() > 1
+        && is_dynamic(filter)
+        && collect_columns(filter).iter().any(|column| {
+            let index = chunks.schema().index_of(column.name());
+            index.is_ok_and(|index| is_clustered(chunks, among, index))
+        })
+}
+
+/// Whether the chunks of a row hold ranges of a column that overlap little: less than every second
+/// one overlaps the next.
+fn is_clustered(chunks: &TableChunks, among: &[usize], column: usize) -> bool {
+    let overlap = |pair: &&[usize]| {
+        let (one, other) = (chunks.summary(pair[0], column), chunks.summary(pair[1], column));
+        let before = |last: &Option<ArrayRef>, first: &Option<ArrayRef>| match (last, first) {
+            (Some(last), Some(first)) => {
+                let order = make_comparator(last, first, SortOptions::default());
+                order.is_ok_and(|order| order(0, 0).is_le())
+            }
+            _ => false,
+        };
+        !before(&one.max, &other.min) && !before(&other.max, &one.min)
+    };
+    2 * among.windows(2).filter(overlap).count() < among.len() - 1
 }
 
 /// Which of `among` may hold a row for which `filter` is true; none if that cannot be told. The

@@ -15,6 +15,8 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::planner::TypePlanner;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::sqlparser::ast;
 
@@ -25,6 +27,7 @@ use crate::parse;
 use crate::planner;
 use crate::scope::{Scope, ScopeParts, ScopeView};
 use crate::statement::Statement;
+use crate::statistics::KeepCounts;
 use crate::stoppable::GiveWay;
 use crate::view::{ViewMap, ViewQuery, Views};
 
@@ -140,7 +143,7 @@ impl SqlSessionBuilder {
             .with_config(config)
             .with_runtime_env(runtime)
             .with_default_features()
-            .with_physical_optimizer_rule(Arc::new(GiveWay));
+            .with_physical_optimizer_rules(rules());
         for configure in self.configure {
             builder = configure(builder);
         }
@@ -380,6 +383,18 @@ impl SqlSession {
     pub(crate) fn transaction(&self) -> std::sync::MutexGuard<'_, Option<Transaction>> {
         self.inner.transaction.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How plans are improved: `DataFusion`'s way, and a few of our own.
+fn rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let mut rules = PhysicalOptimizer::new().rules;
+    // Behind the rule that answers by extremes.
+    let behind = rules.iter().position(|rule| rule.name() == "aggregate_statistics");
+    if let Some(at) = behind {
+        rules.insert(at + 1, Arc::new(KeepCounts));
+    }
+    rules.push(Arc::new(GiveWay));
+    rules
 }
 
 /// A frame over a plan that was made in `scope`.

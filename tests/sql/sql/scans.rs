@@ -136,6 +136,8 @@ fn a_column_that_came_later_is_null_to_filters_and_statistics() {
         assert_eq!(column(&session, &of("late IS NULL")).await, ["19900"]);
         assert_eq!(column(&session, &of("late IS NOT NULL")).await, ["1"]);
         assert_eq!(column(&session, "SELECT count(late) FROM t").await, ["1"]);
+        let plan = shown(&session, &of("late IS NOT NULL")).await;
+        assert!(plan.contains("chunks=1 of 3"), "{plan}");
     });
 }
 
@@ -181,6 +183,18 @@ fn a_limit_stops_the_scan() {
         assert_eq!(session.sql("SELECT n FROM t LIMIT 3").await.unwrap().count().await.unwrap(), 3);
         let sql = "SELECT n FROM t LIMIT 30000 OFFSET 25000";
         assert_eq!(session.sql(sql).await.unwrap().count().await.unwrap(), 25_000);
+    });
+}
+
+#[test]
+fn rows_and_bytes_are_known_to_whoever_plans() {
+    let (_store, session) = clustered(2);
+    run(async {
+        let plan = plan(&session, "SELECT n FROM t").await;
+        let known = plan.statistics_from_inputs(&[], &StatisticsArgs::new()).unwrap();
+        assert_eq!(known.num_rows, Precision::Exact(20_000));
+        assert_eq!(known.total_byte_size, Precision::Inexact(20_000 * 8));
+        assert_eq!(known.column_statistics[0].null_count, Precision::Exact(0));
     });
 }
 
@@ -262,6 +276,17 @@ fn order_by_several_columns_and_with_nulls_is_found_as_asked() {
         assert!(!is_sorted_by_plan("SELECT * FROM t ORDER BY a NULLS FIRST").await);
         assert!(is_sorted_by_plan("SELECT * FROM t ORDER BY a NULLS LAST").await);
         assert!(is_sorted_by_plan("SELECT * FROM t ORDER BY a, b DESC").await);
+        // From one chunk to the next it is the second column that decides.
+        let more = record_batch!(("a", Int64, [Some(2), Some(2)]), ("b", Utf8, ["a", "c"]));
+        store.write(more.unwrap()).mode(SaveMode::Append).save_as_table("t").unwrap();
+        assert!(!is_sorted_by_plan("SELECT * FROM t ORDER BY a, b").await);
+        let more = record_batch!(("a", Int64, [Some(2)]), ("b", Utf8, ["b"])).unwrap();
+        store.write(more).mode(SaveMode::Append).save_as_table("t").unwrap();
+        assert!(is_sorted_by_plan("SELECT * FROM t ORDER BY a, b").await);
+        store.delete("t", col("a").eq(2).and(col("b").gt("a"))).unwrap();
+        store.delete("t", col("a").eq(2)).unwrap();
+        let last = record_batch!(("a", Int64, [Some(2)]), ("b", Utf8, ["a"])).unwrap();
+        store.write(last).mode(SaveMode::Append).save_as_table("t").unwrap();
         let found = column(&session, "SELECT b FROM t ORDER BY a NULLS LAST, b DESC").await;
         assert_eq!(found, ["b", "a", "a", "z"]);
     });

@@ -117,7 +117,7 @@ fn a_text_is_a_tag() {
         assert_eq!(all(&session, "t VERSION AS OF '0'").await, ["3"]);
         match error(&session, "SELECT * FROM t VERSION AS OF 'never'").await {
             SqlError::Travel { source: TravelError::NoTag { tag }, .. } => {
-                assert_eq!(&*tag, "never")
+                assert_eq!(&*tag, "never");
             }
             other => panic!("{other}"),
         }

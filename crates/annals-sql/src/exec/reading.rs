@@ -8,7 +8,7 @@ use datafusion::arrow::buffer::BooleanBuffer;
 use datafusion::arrow::compute::filter_record_batch;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::expressions::DynamicFilterTracking;
+use datafusion::physical_expr::expressions::{DynamicFilterTracker, DynamicFilterTracking};
 use datafusion::physical_plan::metrics::{BaselineMetrics, Count, MetricBuilder};
 
 use super::{ChunkSource, Piece};
@@ -65,7 +65,7 @@ impl Reading {
     fn leave_out(&mut self) {
         for filter in &mut self.filters {
             let is_new = std::mem::take(&mut filter.is_new);
-            let changed = filter.tracking.watcher().is_some_and(|watcher| watcher.changed());
+            let changed = filter.tracking.watcher().is_some_and(DynamicFilterTracker::changed);
             if !is_new && !changed {
                 continue;
             }
