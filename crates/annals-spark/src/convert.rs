@@ -12,6 +12,7 @@ use annals_sql::SqlError;
 use annals_sql::parse::ParseError;
 use datafusion::error::DataFusionError;
 
+use crate::ansi::DIVIDED_BY_ZERO;
 use crate::error::SparkError;
 use crate::names::{self, CATALOG, Parts};
 use crate::types::quote;
@@ -160,7 +161,27 @@ impl Told {
             let twice = text.rfind("\" at position").map_or("", |end| &text[..end]);
             let name = twice.rsplit(" AS ").next().unwrap_or_default();
             SparkError::new("COLUMN_ALREADY_EXISTS", [("columnName", quote(name))])
-        } else if text.contains("Divide by zero") {
+        } else if text.contains("Overflow happened on") {
+            SparkError::new(
+                "ARITHMETIC_OVERFLOW",
+                [
+                    ("message", "integer overflow."),
+                    ("alternative", ""),
+                    ("config", "\"spark.sql.ansi.enabled\""),
+                ],
+            )
+        } else if text.contains("Can't cast value ") {
+            let value = between(&text, "Can't cast value ", " to type").unwrap_or_default();
+            let target = between(&text, " to type ", "\n").unwrap_or_default();
+            SparkError::new(
+                "CAST_OVERFLOW",
+                [
+                    ("value", value.to_owned()),
+                    ("sourceType", format!("\"{}\"", type_of(value))),
+                    ("targetType", format!("\"{}\"", arrow_name(target))),
+                ],
+            )
+        } else if text.contains(DIVIDED_BY_ZERO) {
             SparkError::new("DIVIDE_BY_ZERO", [("config", "\"spark.sql.ansi.enabled\"")])
         } else if let Some(name) = between(&text, "Invalid function '", "'") {
             SparkError::new(
@@ -389,6 +410,15 @@ fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
     let start = text.find(before)? + before.len();
     let rest = &text[start..];
     Some(rest.find(after).map_or(rest, |end| &rest[..end]))
+}
+
+/// The type that a number in a message was of.
+fn type_of(value: &str) -> &'static str {
+    match (value.parse::<i32>(), value.parse::<i64>()) {
+        (Ok(_), _) => "INT",
+        (_, Ok(_)) => "BIGINT",
+        _ => "DOUBLE",
+    }
 }
 
 /// Spark's name of a type that Arrow's message names.

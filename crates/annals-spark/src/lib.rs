@@ -30,6 +30,7 @@
 #[doc = include_str!("../../../docs/spark.md")]
 struct Page;
 
+mod ansi;
 pub mod catalog;
 mod column;
 mod conditions;

@@ -17,6 +17,7 @@ use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion_spark::SessionStateBuilderSpark;
 
+use crate::ansi::Arithmetic;
 use crate::catalog::Catalog;
 use crate::conf::Conf;
 use crate::convert::{self, Names, Told};
@@ -113,7 +114,10 @@ impl SessionBuilder {
     pub fn build(self) -> Result<Session, SparkError> {
         let mut builder = SqlSession::builder(&self.store).catalog(CATALOG).configure(|builder| {
             let builder = builder.with_spark_features().with_type_planner(Arc::new(Types));
-            functions::added_to(builder)
+            let mut builder = functions::added_to(builder);
+            let planners = builder.expr_planners().get_or_insert_default();
+            planners.insert(0, Arc::new(Arithmetic::new()));
+            builder
         });
         if let Some(bytes) = self.memory_limit {
             builder = builder.memory_limit(bytes);

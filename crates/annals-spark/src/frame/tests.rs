@@ -198,3 +198,35 @@ fn numbers_and_texts_have_spark_s_types() {
         Ok(())
     });
 }
+
+#[test]
+fn arithmetic_is_checked_and_never_gives_another_number() {
+    run(|spark| async move {
+        let told = |text: &'static str| {
+            let spark = spark.clone();
+            async move {
+                let done = match spark.sql(text).await {
+                    Ok(frame) => texts(&frame).await,
+                    Err(error) => Err(error),
+                };
+                done.map_err(|error| error.condition().unwrap_or_default().to_owned())
+            }
+        };
+        let fails = |condition: &str| Err(condition.to_owned());
+        let numbers = told("SELECT 1 + 2, 7 / 2, 7 - 9, 3 * 4L").await;
+        assert_eq!(numbers, Ok(vec!["3 3.5 -2 12".to_owned()]));
+        assert_eq!(told("SELECT 2147483647 + 1").await, fails("ARITHMETIC_OVERFLOW"));
+        assert_eq!(told("SELECT 9223372036854775807 * 2").await, fails("ARITHMETIC_OVERFLOW"));
+        let wide = "SELECT id * 3000000000 * 4000000000 FROM range(2)";
+        assert_eq!(told(wide).await, fails("ARITHMETIC_OVERFLOW"));
+        assert_eq!(told("SELECT 1 / 0").await, fails("DIVIDE_BY_ZERO"));
+        assert_eq!(told("SELECT CAST(NULL AS INT) / 0").await, Ok(vec!["NULL".to_owned()]));
+        assert_eq!(told("SELECT CAST('x' AS INT)").await, fails("CAST_INVALID_INPUT"));
+        assert_eq!(told("SELECT CAST(3000000000 AS INT)").await, fails("CAST_OVERFLOW"));
+        let frame = people(&spark, &[(2_147_483_647, "a")]);
+        let next = frame.select_expr(["id + 1"])?;
+        assert_eq!(next.dtypes(), [("(id + 1)".to_owned(), "int".to_owned())]);
+        assert!(next.collect().await.is_err());
+        Ok(())
+    });
+}
