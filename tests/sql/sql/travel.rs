@@ -252,6 +252,8 @@ fn what_looks_like_a_clause_and_is_none_is_left_alone() {
             ["3"]
         );
         assert_eq!(column(&session, "SELECT timestamp.n FROM t AS timestamp").await, ["3"]);
+        let sql = "SELECT timestamp AS of FROM (SELECT n AS timestamp FROM t)";
+        assert_eq!(column(&session, sql).await, ["3"]);
         assert_eq!(column(&session, "SELECT TIMESTAMP '2024-01-02 03:04:05' AS of").await.len(), 1);
     });
 }
