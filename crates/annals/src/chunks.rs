@@ -164,7 +164,7 @@ mod tests {
 
     fn store() -> Store {
         let store = Store::in_memory();
-        for n in [[1, 2, 3], [4, 5, 6]] {
+        for n in [vec![1, 2, 3], vec![4, 5, 6]] {
             let rows = record_batch!(("n", Int64, n)).unwrap();
             store.write(rows).mode(SaveMode::Append).save_as_table("t").unwrap();
         }
