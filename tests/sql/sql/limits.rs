@@ -30,7 +30,7 @@ fn a_query_over_the_limit_fails_by_itself() {
         ] {
             match error(&session, sql).await {
                 SqlError::OverMemory { message } => {
-                    assert!(message.to_lowercase().contains("memory"), "{message}")
+                    assert!(message.to_lowercase().contains("memory"), "{message}");
                 }
                 other => panic!("{sql}: {other}"),
             }
