@@ -19,7 +19,9 @@ mod store;
 mod tables;
 mod views;
 
-use annals::{Remedy, Snapshot, Table, TableName, Transaction};
+use std::ops::{Deref, DerefMut};
+
+use annals::{Remedy, Savepoint, Snapshot, Table, TableName, Transaction};
 use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast;
@@ -171,23 +173,53 @@ pub(super) struct Work<'a> {
     session: &'a SqlSession,
     /// What its names mean: the transaction as it was when the statement began.
     scope: Scope,
-    tx: Transaction,
+    tx: Held<'a>,
 }
 
-/// A transaction that is put back where it was taken from.
+/// The transaction of a statement. One that was open goes back to its session, whatever becomes of
+/// the statement: without what that did, unless it came to its end.
 struct Held<'a> {
     session: &'a SqlSession,
+    /// There until the statement has come to its end.
     tx: Option<Transaction>,
-    savepoint: annals::Savepoint,
+    /// Where an open transaction goes back to.
+    savepoint: Option<Savepoint>,
+}
+
+impl Held<'_> {
+    fn end(mut self) -> Transaction {
+        self.tx.take().expect("it is taken once, by what uses up the whole")
+    }
+}
+
+impl Deref for Held<'_> {
+    type Target = Transaction;
+
+    fn deref(&self) -> &Transaction {
+        self.tx.as_ref().expect("it is taken only by what uses up the whole")
+    }
+}
+
+impl DerefMut for Held<'_> {
+    fn deref_mut(&mut self) -> &mut Transaction {
+        self.tx.as_mut().expect("it is taken only by what uses up the whole")
+    }
 }
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        if let Some(mut tx) = self.tx.take() {
-            let back = tx.rollback_to(&self.savepoint);
+        if let (Some(mut tx), Some(savepoint)) = (self.tx.take(), &self.savepoint) {
+            let back = tx.rollback_to(savepoint);
             debug_assert!(back.is_ok(), "the savepoint is the transaction's own");
             *self.session.transaction() = Some(tx);
         }
+    }
+}
+
+impl<'a> Work<'a> {
+    fn new(session: &'a SqlSession, tx: Transaction, savepoint: Option<Savepoint>) -> Self {
+        let scope = session.scope_of(ScopeView::Transaction(tx.view()));
+        Self { session, scope, tx: Held { session, tx: Some(tx), savepoint } }
     }
 }
 
@@ -196,26 +228,17 @@ async fn write(session: &SqlSession, command: &Command, text: &str) -> Result<Ro
     let open = session.transaction().take();
     if let Some(tx) = open {
         let savepoint = tx.savepoint();
-        // While the statement runs, or if it is cancelled, the transaction must not be lost.
-        let mut held = Held { session, tx: Some(tx), savepoint };
-        let tx = held.tx.take().expect("it was put there");
-        let scope = session.scope_of(ScopeView::Transaction(tx.view()));
-        let mut work = Work { session, scope, tx };
-        let outcome = work.run(command).await;
-        held.tx = Some(work.tx);
-        let rows = outcome?;
-        let mut tx = held.tx.take().expect("it was put back");
-        note(&mut tx, text);
-        *session.transaction() = Some(tx);
+        let mut work = Work::new(session, tx, Some(savepoint));
+        let rows = work.run(command).await?;
+        note(&mut work.tx, text);
+        *session.transaction() = Some(work.tx.end());
         return Ok(rows);
     }
     for attempt in 1.. {
-        let tx = session.store().begin();
-        let scope = session.scope_of(ScopeView::Transaction(tx.view()));
-        let mut work = Work { session, scope, tx };
+        let mut work = Work::new(session, session.store().begin(), None);
         let rows = work.run(command).await?;
         note(&mut work.tx, text);
-        match work.tx.commit() {
+        match work.tx.end().commit() {
             Ok(_) => return Ok(rows),
             Err(error) if error.remedy() == Remedy::Retry && attempt < ATTEMPTS_MAX => {
                 tokio::task::yield_now().await;

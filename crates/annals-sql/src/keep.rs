@@ -26,3 +26,9 @@ pub const RELAXED: &str = "annals.sql.ignoreNotNull";
 pub const PARTITION_OVERWRITE: &str = "spark.sql.sources.partitionOverwriteMode";
 /// The setting that says which values may be stored: `ANSI`, `STRICT` or `LEGACY`.
 pub const STORE_ASSIGNMENT: &str = "spark.sql.storeAssignmentPolicy";
+/// The setting that says where databases and tables without a location are said to be.
+pub const WAREHOUSE: &str = "spark.sql.warehouse.dir";
+/// The setting that says whose databases are said to be.
+pub const OWNER: &str = "annals.sql.owner";
+/// The setting that says what tables are said to be created by.
+pub const CREATED_BY: &str = "annals.sql.createdBy";

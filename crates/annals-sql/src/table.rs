@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use annals::Table;
+use annals::{ReadError, Table};
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
@@ -80,7 +80,12 @@ impl TableProvider for AnnalsTable {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let read = predicate::of_filters(filters, &self.schema);
-        let chunks = Arc::new(self.table.chunks(read.as_ref()).map_err(SqlError::from)?);
+        let chunks = match self.table.chunks(read.as_ref()) {
+            // The store compares fewer types than queries do.
+            Err(ReadError::Predicate { .. }) => self.table.chunks(None),
+            chunks => chunks,
+        };
+        let chunks = Arc::new(chunks.map_err(SqlError::from)?);
         let mut chosen: Vec<usize> = (0..chunks.len()).collect();
         if let Some(filter) = conjunction(filters.iter().cloned())
             && pruning::is_worthwhile(&chunks)

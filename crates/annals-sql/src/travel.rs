@@ -96,7 +96,7 @@ pub(crate) fn normalize_version_clauses(tokens: Vec<TokenWithSpan>) -> Vec<Token
             new.extend([word(VERSION_MARK), Token::LParen, value.clone(), Token::RParen]);
             edits.push((solid[begin], solid[at + 3], new));
             place = at + 4;
-        } else if is(0, "TIMESTAMP") || is(0, "SYSTEM_TIME") {
+        } else if is(0, "SYSTEM_TIME") || has_for && is(0, "TIMESTAMP") {
             edits.push((solid[begin], solid[at + 2], head()));
             place = at + 3;
         }

@@ -153,3 +153,65 @@ impl TableChunks {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use annals_state::predicate::col;
+    use arrow_array::record_batch;
+
+    use crate::error::ReadError;
+    use crate::{NewView, SaveMode, Store};
+
+    fn store() -> Store {
+        let store = Store::in_memory();
+        for n in [vec![1, 2, 3], vec![4, 5, 6]] {
+            let rows = record_batch!(("n", Int64, n)).unwrap();
+            store.write(rows).mode(SaveMode::Append).save_as_table("t").unwrap();
+        }
+        store
+    }
+
+    #[test]
+    fn chunks_keep_deleted_rows_and_tell_which_they_are() {
+        let store = store();
+        store.delete("t", col("n").eq(2)).unwrap();
+        let chunks = store.table("t").unwrap().chunks(None).unwrap();
+        assert_eq!((chunks.len(), chunks.rows(0), chunks.live_rows(0)), (2, 3, 2));
+        assert_eq!(chunks.batch(0, None).unwrap().num_rows(), 3);
+        let live: Vec<bool> = chunks.live(0).unwrap().iter().collect();
+        assert_eq!(live, [true, false, true]);
+        assert!(chunks.live(1).is_none());
+        assert!(!chunks.summary(0, 0).exact && chunks.summary(1, 0).exact);
+        assert_eq!(chunks.column_bytes(1, 0), 24);
+    }
+
+    #[test]
+    fn what_does_not_go_with_the_table_is_refused() {
+        let store = store();
+        store.create_view("v", NewView::new("SELECT 1")).unwrap();
+        let view = store.table("v").unwrap().chunks(None);
+        assert!(matches!(view, Err(ReadError::View { .. })));
+        let table = store.table("t").unwrap();
+        let other = table.chunks(Some(&col("m").eq(1)));
+        assert!(matches!(other, Err(ReadError::Predicate { .. })));
+        let none = table.chunks(None).unwrap().batch(0, Some(&[7]));
+        assert!(matches!(none, Err(ReadError::Rows { .. })));
+    }
+
+    #[test]
+    fn states_and_versions_lead_to_the_same_table_under_other_names() {
+        let store = store();
+        let before = store.snapshot();
+        let old = store.table("t").unwrap();
+        store.rename_table("t", "u").unwrap();
+        let now = store.table("u").unwrap();
+        assert_eq!(before.same_table(&now).unwrap().name().table_str(), "t");
+        assert_eq!(store.snapshot().same_table(&old).unwrap().name().table_str(), "u");
+        assert_eq!(store.state_of(&now, 0).unwrap().row_count(), 3);
+        assert_eq!(store.state_of(&old, 1).unwrap().row_count(), 6);
+        assert!(store.state_of(&old, 2).is_err(), "it had no such state by then");
+        store.drop_table("u").unwrap();
+        assert!(store.snapshot().same_table(&now).is_none());
+        assert_eq!(store.state_of(&now, 0).unwrap().row_count(), 3);
+    }
+}

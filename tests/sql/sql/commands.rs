@@ -1,7 +1,7 @@
 //! What the files of statements cannot say: shapes of results, and several sessions at once.
 
 use annals_sql::{SqlError, SqlSession};
-use annals_sql_tests::{new_session, run};
+use annals_sql_tests::{column, new_session, run};
 use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
 
@@ -140,4 +140,43 @@ fn statements_can_run_on_any_thread() {
         let wrong = session.sql("SELECT * FROM nowhere").await;
         assert!(matches!(wrong, Err(SqlError::NoTable { .. })));
     }));
+}
+
+#[test]
+fn a_statement_that_is_stopped_leaves_its_transaction_open() {
+    let (store, session) = new_session();
+    run(async {
+        session.sql("CREATE TABLE t (id BIGINT)").await.unwrap();
+        session.sql("BEGIN").await.unwrap();
+        session.sql("INSERT INTO t VALUES (1)").await.unwrap();
+        let long = "INSERT INTO t SELECT a.value FROM generate_series(1, 100000) a, \
+                    generate_series(1, 100000) b";
+        tokio::select! {
+            biased;
+            _ = session.sql(long) => panic!("it cannot be done at once"),
+            () = std::future::ready(()) => {}
+        }
+        // Nothing is committed, and what the transaction did before is still there.
+        assert_eq!(store.table("t").unwrap().row_count(), 0);
+        assert_eq!(column(&session, "SELECT count(*) FROM t").await, ["1"]);
+        session.sql("COMMIT").await.unwrap();
+        assert_eq!(store.table("t").unwrap().row_count(), 1);
+    });
+}
+
+#[test]
+fn the_history_of_a_table_tells_the_numbers_that_its_states_are_read_by() {
+    let (_store, session) = new_session();
+    run(async {
+        session.sql("CREATE TABLE t AS SELECT 1 AS n").await.unwrap();
+        session.sql("CREATE TABLE other AS SELECT 1 AS n").await.unwrap();
+        session.sql("INSERT INTO t VALUES (2), (3)").await.unwrap();
+        session.sql("DELETE FROM t WHERE n < 3").await.unwrap();
+        assert_eq!(column(&session, "DESCRIBE HISTORY t").await, ["2", "1", "0"]);
+        assert_eq!(column(&session, "DESCRIBE HISTORY t LIMIT 1").await, ["2"]);
+        for (version, rows) in [(0, "1"), (1, "3"), (2, "1")] {
+            let sql = format!("SELECT count(*) FROM t VERSION AS OF {version}");
+            assert_eq!(column(&session, &sql).await, [rows]);
+        }
+    });
 }

@@ -67,7 +67,7 @@ fn url() -> datafusion::datasource::listing::ListingTableUrl {
 /// A directory to read below, and a secret beside it.
 fn with_root() -> (tempfile::TempDir, SqlSession) {
     let directory = tempfile::tempdir().unwrap();
-    let root = directory.path().join("root");
+    let root = directory.path().join("open");
     fs::create_dir_all(root.join("many")).unwrap();
     fs::write(directory.path().join("secret.csv"), "word\nroot:secret\n").unwrap();
     fs::write(root.join("a.csv"), "n,text\n1,x\n2,y\n").unwrap();
@@ -82,7 +82,7 @@ fn with_root() -> (tempfile::TempDir, SqlSession) {
 #[test]
 fn files_below_the_directory_are_read() {
     let (directory, session) = with_root();
-    let full = directory.path().canonicalize().unwrap().join("root/a.csv");
+    let full = directory.path().canonicalize().unwrap().join("open/a.csv");
     run(async {
         for name in
             ["`a.csv`", "csv.`a.csv`", "CSV.`./a.csv`", &format!("csv.`{}`", full.display())]
@@ -109,7 +109,7 @@ fn nothing_else_is() {
             "file:///etc/passwd",
             "s3://bucket/a.csv",
             &secret.display().to_string(),
-            &format!("{}/root/../secret.csv", directory.path().canonicalize().unwrap().display()),
+            &format!("{}/open/../secret.csv", directory.path().canonicalize().unwrap().display()),
         ] {
             match error(&session, &format!("SELECT * FROM csv.`{path}`")).await {
                 SqlError::FileOutside { path: told, .. } => assert_eq!(told, path),
@@ -126,7 +126,7 @@ fn nothing_else_is() {
             error(&session, "SELECT * FROM orc.`a.csv`").await,
             SqlError::Unsupported { .. }
         ));
-        let out = directory.path().join("root/out.csv");
+        let out = directory.path().join("open/out.csv");
         error(&session, &format!("COPY (SELECT 1) TO '{}'", out.display())).await;
         error(&session, "CREATE EXTERNAL TABLE x STORED AS CSV LOCATION 'a.csv'").await;
         assert!(!out.exists());
@@ -137,7 +137,7 @@ fn nothing_else_is() {
 #[test]
 fn links_lead_nowhere() {
     let (directory, session) = with_root();
-    let root = directory.path().join("root");
+    let root = directory.path().join("open");
     let link = |to: &Path, name: &str| std::os::unix::fs::symlink(to, root.join(name)).unwrap();
     link(&directory.path().join("secret.csv"), "link.csv");
     link(directory.path(), "up");

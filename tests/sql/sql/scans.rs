@@ -384,3 +384,61 @@ fn a_table_refuses_to_be_written_by_the_way_it_is_read() {
         assert_eq!(store.table("t").unwrap().row_count(), 10_000);
     });
 }
+
+#[test]
+fn filters_on_columns_of_every_kind_find_their_rows() {
+    use arrow::array::{
+        ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray,
+        Float64Array, TimestampMicrosecondArray,
+    };
+    use arrow::datatypes::Int32Type;
+    let store = Store::in_memory();
+    for part in 0..2_i32 {
+        let n: Vec<i32> = (part * 10_000..(part + 1) * 10_000).collect();
+        let words = n.iter().map(|n| format!("w{n:06}"));
+        let decimals = Decimal128Array::from_iter_values(n.iter().map(|n| i128::from(*n)));
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            ("bytes", Arc::new(BinaryArray::from_iter_values(n.iter().map(|n| n.to_be_bytes())))),
+            ("flag", Arc::new(BooleanArray::from_iter(n.iter().map(|n| Some(*n >= 10_000))))),
+            ("day", Arc::new(Date32Array::from_iter_values(n.iter().copied()))),
+            ("price", Arc::new(decimals.with_precision_and_scale(12, 2).unwrap())),
+            (
+                "word",
+                Arc::new(
+                    words
+                        .collect::<Vec<_>>()
+                        .iter()
+                        .map(|w| Some(w.as_str()))
+                        .collect::<DictionaryArray<Int32Type>>(),
+                ),
+            ),
+            ("x", Arc::new(Float64Array::from_iter_values(n.iter().map(|n| f64::from(*n))))),
+            (
+                "at",
+                Arc::new(TimestampMicrosecondArray::from_iter_values(
+                    n.iter().map(|n| i64::from(*n) * 1_000_000),
+                )),
+            ),
+        ];
+        let rows = RecordBatch::try_from_iter(columns).unwrap();
+        store.write(rows).mode(SaveMode::Append).save_as_table("t").unwrap();
+    }
+    let session = SqlSession::new(&store);
+    run(async {
+        for (filter, count) in [
+            ("bytes = X'00002711'", "1"),
+            ("flag", "10000"),
+            ("NOT flag AND x > 9998", "1"),
+            ("day < DATE '1970-01-11'", "10"),
+            ("price > 199.98", "1"),
+            ("price BETWEEN 0.5 AND 0.52", "3"),
+            ("word = 'w010001'", "1"),
+            ("word IN ('w000001', 'w019999')", "2"),
+            ("x >= 19999.0", "1"),
+            ("at < TIMESTAMP '1970-01-01 00:00:07'", "7"),
+        ] {
+            let sql = format!("SELECT count(day) FROM t WHERE {filter}");
+            assert_eq!(column(&session, &sql).await, [count], "{filter}");
+        }
+    });
+}

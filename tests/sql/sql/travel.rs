@@ -252,6 +252,27 @@ fn what_looks_like_a_clause_and_is_none_is_left_alone() {
             ["3"]
         );
         assert_eq!(column(&session, "SELECT timestamp.n FROM t AS timestamp").await, ["3"]);
+        let sql = "SELECT timestamp AS of FROM (SELECT n AS timestamp FROM t)";
+        assert_eq!(column(&session, sql).await, ["3"]);
         assert_eq!(column(&session, "SELECT TIMESTAMP '2024-01-02 03:04:05' AS of").await.len(), 1);
+    });
+}
+
+#[test]
+fn no_clause_leads_past_the_version_that_the_statement_sees() {
+    let (store, session) = with_states();
+    store.tag("later", 6).unwrap();
+    run(async {
+        let then = session.scope_at(store.at(4).unwrap());
+        for clause in ["t TIMESTAMP AS OF now()", "t VERSION AS OF 'later'", "t@v1", "t"] {
+            let sql = format!("SELECT n FROM {clause}");
+            let annals_sql::parse::Statement::Query(query) =
+                annals_sql::parse::parse(&sql).unwrap()
+            else {
+                panic!("{sql} is a query");
+            };
+            let frame = session.frame(then.plan(*query).unwrap());
+            assert_eq!(frame.count().await.unwrap(), 2, "{clause}");
+        }
     });
 }

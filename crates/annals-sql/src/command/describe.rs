@@ -104,7 +104,9 @@ fn details(session: &SqlSession, table: &Table, lines: &mut Lines) {
         created.map_or_else(|| "UNKNOWN".to_owned(), |commit| commit.timestamp.to_string());
     lines.push("Created Time", &created);
     lines.push("Last Access", "UNKNOWN");
-    lines.push("Created By", concat!("annals ", env!("CARGO_PKG_VERSION")));
+    let settings = session.settings();
+    let by = settings.get(keep::CREATED_BY).map(String::as_str);
+    lines.push("Created By", by.unwrap_or(concat!("annals ", env!("CARGO_PKG_VERSION"))));
     let kind = match table.kind() {
         TableKind::View { .. } => "VIEW",
         TableKind::External { .. } => "EXTERNAL",
@@ -116,8 +118,15 @@ fn details(session: &SqlSession, table: &Table, lines: &mut Lines) {
         kind => {
             let provider = own(keep::PROVIDER);
             lines.push("Provider", provider.as_deref().unwrap_or(keep::DEFAULT_PROVIDER));
+            let name = table.name();
+            let within = |dir: &String| match name.database().folded() {
+                "default" => format!("{dir}/{}", name.table_folded()),
+                database => format!("{dir}/{database}.db/{}", name.table_folded()),
+            };
             if let TableKind::External { location } = kind {
                 lines.push("Location", location);
+            } else if let Some(location) = settings.get(keep::WAREHOUSE).map(within) {
+                lines.push("Location", &location);
             }
         }
     }
@@ -178,8 +187,17 @@ fn database(
         told.push(("Comment", comment.to_owned()));
     }
     let location = found.properties().get(databases::LOCATION);
-    if let Some(location) = location {
-        told.push(("Location", location.to_string()));
+    let settings = session.settings();
+    let within = |dir: &String| match found.name().folded() {
+        "default" => dir.clone(),
+        name => format!("{dir}/{name}.db"),
+    };
+    let location = location.map(ToString::to_string);
+    if let Some(location) = location.or_else(|| settings.get(keep::WAREHOUSE).map(within)) {
+        told.push(("Location", location));
+    }
+    if let Some(owner) = settings.get(keep::OWNER) {
+        told.push(("Owner", owner.clone()));
     }
     let others = found.properties().iter().filter(|(key, _)| &***key != databases::LOCATION);
     let others: Vec<String> = others.map(|(key, value)| format!("({key},{value})")).collect();

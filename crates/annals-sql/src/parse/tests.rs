@@ -1,3 +1,5 @@
+//! What is a statement, what is none, and which token says so.
+
 use super::*;
 use crate::statement::*;
 
