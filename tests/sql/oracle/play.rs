@@ -56,7 +56,7 @@ enum Held {
 
 /// Whether a text is a query, which a client sends again for each action.
 fn is_query(text: &str) -> bool {
-    let word = text.trim_start().split_whitespace().next().unwrap_or_default().to_uppercase();
+    let word = text.split_whitespace().next().unwrap_or_default().to_uppercase();
     ["SELECT", "WITH", "FROM", "TABLE", "VALUES"].contains(&word.as_str())
 }
 
