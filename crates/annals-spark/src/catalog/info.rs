@@ -1,6 +1,6 @@
 //! What a catalog tells of things, and is told of a table to be created.
 
-/// A database, as [`Catalog::list_databases`] tells of it.
+/// A database, as [`Catalog::list_databases`](super::Catalog::list_databases) tells of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Database {
     /// Its name.
@@ -13,7 +13,7 @@ pub struct Database {
     pub location_uri: String,
 }
 
-/// A table or view, as [`Catalog::list_tables`] tells of it.
+/// A table or view, as [`Catalog::list_tables`](super::Catalog::list_tables) tells of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableInfo {
     /// Its name.
@@ -30,7 +30,7 @@ pub struct TableInfo {
     pub is_temporary: bool,
 }
 
-/// A column, as [`Catalog::list_columns`] tells of it.
+/// A column, as [`Catalog::list_columns`](super::Catalog::list_columns) tells of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ColumnInfo {
     /// Its name.
@@ -49,7 +49,7 @@ pub struct ColumnInfo {
     pub is_cluster: bool,
 }
 
-/// A function, as [`Catalog::list_functions`] tells of it.
+/// A function, as [`Catalog::list_functions`](super::Catalog::list_functions) tells of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FunctionInfo {
     /// Its name.
@@ -60,7 +60,7 @@ pub struct FunctionInfo {
     pub is_temporary: bool,
 }
 
-/// A table to be created; see [`Catalog::create_table`].
+/// A table to be created; see [`Catalog::create_table`](super::Catalog::create_table).
 #[derive(Clone, Debug, Default)]
 pub struct CreateTable {
     pub(super) schema: Option<String>,
