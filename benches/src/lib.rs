@@ -18,6 +18,8 @@ pub mod chart;
 pub mod contest;
 #[cfg(feature = "peers")]
 pub mod peers;
+#[cfg(feature = "sql")]
+pub mod sql;
 pub mod stand_ins;
 pub mod stores;
 

@@ -272,7 +272,7 @@ fn orphans_are_seen() {
 
 #[test]
 fn tests_and_benches_stand_where_they_are_looked_for() {
-    let complaints: Vec<_> = ["tests/Cargo.toml", "benches/Cargo.toml"]
+    let complaints: Vec<_> = ["tests/Cargo.toml", "tests/sql/Cargo.toml", "benches/Cargo.toml"]
         .iter()
         .flat_map(|path| misplaced_targets(&repository::read(path)))
         .collect();

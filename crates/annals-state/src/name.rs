@@ -149,6 +149,15 @@ impl TableName {
         }
     }
 
+    /// The parts of a name without backticks, as [`parse`](Self::parse) takes it apart.
+    ///
+    /// # Errors
+    ///
+    /// [`NameError`] if a part is empty or a backtick is misplaced.
+    pub fn split(text: &str) -> Result<Vec<String>, NameError> {
+        Ok(split(text)?.into_iter().map(Cow::into_owned).collect())
+    }
+
     /// The database that the table is in.
     pub fn database(&self) -> DatabaseName {
         let (database, _) = parts(self.name.written());

@@ -100,10 +100,7 @@ impl Snapshot {
 
 /// The state of a table in another version.
 fn same_in(version: &Arc<Version>, table: &Table) -> Option<Table> {
-    let lives = table.value().lives().iter().rev().map(|life| &life.name);
-    let names = std::iter::once(table.name()).chain(lives);
-    let found = version.catalog().table_by_id(table.id(), names)?;
-    Some(Table::of(version, found.name().clone(), Arc::clone(found)))
+    Snapshot::new(Arc::clone(version)).same_table(table)
 }
 
 impl RowComparison {

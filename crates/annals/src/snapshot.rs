@@ -69,6 +69,15 @@ impl Snapshot {
         Table::find(&self.version, &self.version, &name, None)
     }
 
+    /// The same table in this version, by its identity: under whatever name it has here. None if
+    /// it is not there. O(names that it had · log tables).
+    pub fn same_table(&self, table: &Table) -> Option<Table> {
+        let lives = table.table.lives().iter().rev().map(|life| &life.name);
+        let names = std::iter::once(table.name()).chain(lives);
+        let found = self.version.catalog().table_by_id(table.id(), names)?;
+        Some(Table::of(&self.version, found.name().clone(), Arc::clone(found)))
+    }
+
     /// The state of the table of this name, borrowed: no reference count is touched.
     #[inline]
     pub fn find(&self, name: &TableName) -> Option<&TableState> {

@@ -204,15 +204,24 @@ impl Store {
         name: impl ToTableName,
         ordinal: u64,
     ) -> Result<Table, ReadError> {
-        let now = self.table(name)?;
+        Ok(self.state_of(&self.table(name)?, ordinal)?)
+    }
+
+    /// The state of this ordinal of a table, which may be one of any version. Found under whatever
+    /// name it had then. O(log versions · log tables).
+    ///
+    /// # Errors
+    ///
+    /// [`TravelError`] if the table had not had that state by then, or it has expired.
+    pub fn state_of(&self, table: &Table, ordinal: u64) -> Result<Table, TravelError> {
         let head = self.shared.published.head();
-        let (version, table) = head.timeline.at_ordinal(now.value(), ordinal)?;
-        let names = table.lives().iter().rev();
+        let (version, found) = head.timeline.at_ordinal(table.value(), ordinal)?;
+        let names = found.lives().iter().rev();
         let name = names.map(|life| &life.name).find(|name| {
-            version.catalog().table(name).is_some_and(|found| found.id() == table.id())
+            version.catalog().table(name).is_some_and(|other| other.id() == found.id())
         });
-        let name = name.unwrap_or_else(|| now.name()).clone();
-        Ok(Table::of(version, name, Arc::clone(table)))
+        let name = name.unwrap_or_else(|| table.name()).clone();
+        Ok(Table::of(version, name, Arc::clone(found)))
     }
 
     /// The records of all commits that are kept, newest first.

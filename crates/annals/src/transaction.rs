@@ -3,6 +3,7 @@
 mod changes;
 mod committed;
 mod staging;
+mod view;
 
 use std::fmt;
 use std::panic::Location;
@@ -22,6 +23,8 @@ use crate::snapshot::{ReadLog, Snapshot, Table};
 use crate::source::Source;
 use crate::store::Shared;
 use crate::writer::{Target, Writer};
+
+pub use self::view::TransactionView;
 
 /// Changes that no one else sees until [`commit`](Self::commit). Dropping it abandons them.
 ///

@@ -1,0 +1,160 @@
+//! Columns: names and expressions that are looked up when a frame is asked for them.
+
+use std::sync::Arc;
+
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::logical_expr::{Expr, LogicalPlan};
+
+use crate::error::SparkError;
+use crate::frame::{THIS, find_column};
+use crate::session::Session;
+
+/// A column of a frame: a name, an expression, or SQL text. Names count without case.
+#[derive(Clone, Debug)]
+pub struct Column {
+    kind: Kind,
+    alias: Option<String>,
+    /// How to sort by it: ascending, nulls first.
+    order: (bool, bool),
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    /// All columns.
+    All,
+    Name(String),
+    Expr(Box<Expr>),
+    Text(String),
+    /// A function of one column, and what it is called.
+    Call(String, fn(Expr) -> Expr, Box<Column>),
+}
+
+impl Column {
+    fn of(kind: Kind) -> Self {
+        Self { kind, alias: None, order: (true, true) }
+    }
+
+    pub(crate) fn text(text: &str) -> Self {
+        Self::of(Kind::Text(text.to_owned()))
+    }
+
+    pub(crate) fn expr(expr: Expr) -> Self {
+        Self::of(Kind::Expr(Box::new(expr)))
+    }
+
+    pub(crate) fn call(name: &str, function: fn(Expr) -> Expr, argument: Self) -> Self {
+        Self::of(Kind::Call(name.to_owned(), function, Box::new(argument)))
+    }
+
+    /// The same under another name.
+    #[must_use]
+    pub fn alias(mut self, name: &str) -> Self {
+        self.alias = Some(name.to_owned());
+        self
+    }
+
+    /// To sort by it from the largest to the smallest, nulls last.
+    #[must_use]
+    pub fn desc(mut self) -> Self {
+        self.order = (false, false);
+        self
+    }
+
+    /// To sort by it from the smallest to the largest, nulls first, as is the default.
+    #[must_use]
+    pub fn asc(mut self) -> Self {
+        self.order = (true, true);
+        self
+    }
+
+    pub(crate) fn order(&self) -> (bool, bool) {
+        self.order
+    }
+
+    /// The expressions over the columns of `plan`.
+    pub(crate) fn resolve(
+        self,
+        session: &Session,
+        plan: &Arc<LogicalPlan>,
+    ) -> Result<Vec<Expr>, SparkError> {
+        let exprs = match self.kind {
+            Kind::All => plan.schema().columns().into_iter().map(Expr::Column).collect(),
+            Kind::Name(name) => {
+                let column = find_column(plan, &name)?;
+                // A column that is asked for in another spelling is called so from there on.
+                let same = column.name == name;
+                let expr = Expr::Column(column);
+                vec![if same { expr } else { expr.alias(name) }]
+            }
+            Kind::Expr(expr) => vec![with_found_columns(*expr, plan)?],
+            Kind::Text(text) => {
+                let query = format!("SELECT {text} FROM {THIS}");
+                match session.query_over(&[(THIS, plan)], &query)? {
+                    LogicalPlan::Projection(projection) => {
+                        let own = |expr: Expr| with_found_columns(expr, plan);
+                        projection.expr.into_iter().map(own).collect::<Result<_, _>>()?
+                    }
+                    _ => {
+                        return Err(SparkError::other(format!(
+                            "`{text}` cannot stand among other columns; use select_expr"
+                        )));
+                    }
+                }
+            }
+            Kind::Call(name, function, argument) => {
+                let arguments = argument.resolve(session, plan)?;
+                let call = |argument: Expr| {
+                    let argument = argument.unalias();
+                    let shown = match &argument {
+                        Expr::Column(column) => column.name.clone(),
+                        other => other.schema_name().to_string(),
+                    };
+                    function(argument).alias(format!("{name}({shown})"))
+                };
+                arguments.into_iter().map(call).collect()
+            }
+        };
+        let Some(alias) = self.alias else { return Ok(exprs) };
+        Ok(exprs.into_iter().map(|expr: Expr| expr.unalias().alias(&alias)).collect())
+    }
+}
+
+/// The expression with its columns found in `plan`, whatever their case and table.
+fn with_found_columns(expr: Expr, plan: &LogicalPlan) -> Result<Expr, SparkError> {
+    let mut failed = None;
+    let found = expr.transform_up(|expr| match expr {
+        Expr::Column(column) if !plan.schema().has_column(&column) => {
+            match find_column(plan, &column.name) {
+                Ok(found) => Ok(Transformed::yes(Expr::Column(found))),
+                Err(error) => {
+                    failed.get_or_insert(error);
+                    Ok(Transformed::no(Expr::Column(column)))
+                }
+            }
+        }
+        other => Ok(Transformed::no(other)),
+    });
+    match (failed, found) {
+        (Some(error), _) => Err(error),
+        (None, Ok(found)) => Ok(found.data),
+        (None, Err(error)) => Err(SparkError::other(error.to_string()).caused_by(error)),
+    }
+}
+
+impl From<&str> for Column {
+    fn from(name: &str) -> Self {
+        Self::of(if name == "*" { Kind::All } else { Kind::Name(name.to_owned()) })
+    }
+}
+
+impl From<String> for Column {
+    fn from(name: String) -> Self {
+        name.as_str().into()
+    }
+}
+
+impl From<Expr> for Column {
+    fn from(expr: Expr) -> Self {
+        Self::expr(expr)
+    }
+}

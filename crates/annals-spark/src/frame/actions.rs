@@ -1,0 +1,122 @@
+//! What makes a frame run, and begins to write it.
+
+use arrow::array::RecordBatch;
+
+use super::{DataFrame, schema};
+use crate::error::SparkError;
+use crate::names::Parts;
+use crate::rows::{self, Row};
+use crate::show::{self, Truncate};
+use crate::writer::DataFrameWriter;
+use crate::writer_v2::DataFrameWriterV2;
+
+impl DataFrame {
+    /// Begins to write the rows to a table, in the way of `DataFrameWriter`.
+    pub fn write(&self) -> DataFrameWriter {
+        DataFrameWriter::new(self.clone())
+    }
+
+    /// Begins to write the rows to a table, in the way of `DataFrameWriterV2`.
+    ///
+    /// # Errors
+    ///
+    /// [`SparkError`] if it is no name.
+    pub fn write_to(&self, table: &str) -> Result<DataFrameWriterV2, SparkError> {
+        DataFrameWriterV2::new(self.clone(), Parts::parse(table)?)
+    }
+
+    /// The rows as Arrow batches, with the types of [`schema`](Self::schema).
+    ///
+    /// # Errors
+    ///
+    /// [`SparkError`] if the query fails.
+    pub async fn to_batches(&self) -> Result<Vec<RecordBatch>, SparkError> {
+        let frame = self.session.sql_session().frame(self.plan.as_ref().clone());
+        let batches = frame.collect().await.map_err(|error| self.told(error))?;
+        let schema = self.schema();
+        batches.iter().map(|batch| schema::as_spark_has_it(batch, &schema)).collect()
+    }
+
+    /// The rows.
+    ///
+    /// # Errors
+    ///
+    /// [`SparkError`] if the query fails.
+    pub async fn collect(&self) -> Result<Vec<Row>, SparkError> {
+        rows::of_batches(&self.to_batches().await?)
+    }
+
+    /// How many rows there are. Of a table this reads none.
+    ///
+    /// # Errors
+    ///
+    /// [`SparkError`] if the query fails.
+    pub async fn count(&self) -> Result<usize, SparkError> {
+        let frame = self.session.sql_session().frame(self.plan.as_ref().clone());
+        frame.count().await.map_err(|error| self.told(error))
+    }
+
+    /// Whether there are no rows.
+    ///
+    /// # Errors
+    ///
+    /// [`SparkError`] if the query fails.
+    pub async fn is_empty(&self) -> Result<bool, SparkError> {
+        Ok(self.limit(1)?.collect().await?.is_empty())
+    }
+
+    /// The first row, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`SparkError`] if the query fails.
+    pub async fn first(&self) -> Result<Option<Row>, SparkError> {
+        Ok(self.take(1).await?.pop())
+    }
+
+    /// The first rows, at most so many.
+    ///
+    /// # Errors
+    ///
+    /// [`SparkError`] if the query fails.
+    pub async fn take(&self, rows: usize) -> Result<Vec<Row>, SparkError> {
+        self.limit(rows)?.collect().await
+    }
+
+    /// The text that [`show`](Self::show) prints.
+    ///
+    /// # Errors
+    ///
+    /// [`SparkError`] if the query fails.
+    pub async fn show_string(
+        &self,
+        rows: usize,
+        truncate: impl Into<Truncate>,
+        vertical: bool,
+    ) -> Result<String, SparkError> {
+        let mut found = self.take(rows.saturating_add(1)).await?;
+        let more = found.len() > rows;
+        found.truncate(rows);
+        Ok(show::table(&self.schema(), &found, more, truncate.into(), vertical))
+    }
+
+    /// Prints the first 20 rows as a table, values cut at 20 characters.
+    ///
+    /// # Errors
+    ///
+    /// [`SparkError`] if the query fails.
+    pub async fn show(&self) -> Result<(), SparkError> {
+        println!("{}", self.show_string(20, true, false).await?);
+        Ok(())
+    }
+
+    /// The rows computed now and kept, so that running the result computes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`SparkError`] if the query fails.
+    pub async fn cache(&self) -> Result<Self, SparkError> {
+        let batches = self.to_batches().await?;
+        self.session.from_batches(&self.schema(), batches)
+    }
+}

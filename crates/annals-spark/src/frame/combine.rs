@@ -1,0 +1,175 @@
+//! Frames put together with other frames, and divided into groups.
+
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::lit;
+
+use super::{DataFrame, GroupedData, THIS};
+use crate::column::Column;
+use crate::error::SparkError;
+use crate::types::quote;
+
+/// The name that the other frame has in the text of a query.
+const OTHER: &str = "__other";
+
+impl DataFrame {
+    /// The rows of both, column by place. Types become those that hold both.
+    ///
+    /// # Errors
+    ///
+    /// [`SparkError`] if the numbers of columns differ.
+    pub fn union(&self, other: &Self) -> Result<Self, SparkError> {
+        let other = other.plan.as_ref().clone();
+        self.build(|builder| builder.union(other))
+    }
+
+    /// The rows of both, column by name. With `allow_missing_columns`, what one of them lacks is
+    /// null there.
+    ///
+    /// # Errors
+    ///
+    /// `UNRESOLVED_COLUMN` if a column is missing and may not be.
+    pub fn union_by_name(
+        &self,
+        other: &Self,
+        allow_missing_columns: bool,
+    ) -> Result<Self, SparkError> {
+        let null = |name: &str| lit(ScalarValue::Null).alias(name);
+        let missing = |name: &str, in_frame: &Self| {
+            let available: Vec<Vec<String>> =
+                in_frame.columns().into_iter().map(|column| vec![column]).collect();
+            crate::convert::no_column(&[name.to_owned()], &available)
+        };
+        let (mut left, mut right) = (self.own_columns(), Vec::new());
+        for name in self.columns() {
+            match other.position(&name) {
+                Some(index) => right.push(other.own_columns()[index].clone().alias(&name)),
+                None if allow_missing_columns => right.push(null(&name)),
+                None => return Err(missing(&name, other)),
+            }
+        }
+        for (index, name) in other.columns().iter().enumerate() {
+            if self.position(name).is_none() {
+                if !allow_missing_columns {
+                    return Err(missing(name, self));
+                }
+                left.push(null(name));
+                right.push(other.own_columns()[index].clone());
+            }
+        }
+        let left = self.build(|builder| builder.project(left))?;
+        let right = other.build(|builder| builder.project(right))?;
+        left.union(&right)
+    }
+
+    /// The rows of this frame that the other one has too, each once.
+    ///
+    /// # Errors
+    ///
+    /// [`SparkError`] if the columns differ.
+    pub fn intersect(&self, other: &Self) -> Result<Self, SparkError> {
+        self.set_operation(other, "INTERSECT")
+    }
+
+    /// The rows of this frame that the other one lacks, each once.
+    ///
+    /// # Errors
+    ///
+    /// [`SparkError`] if the columns differ.
+    pub fn subtract(&self, other: &Self) -> Result<Self, SparkError> {
+        self.set_operation(other, "EXCEPT")
+    }
+
+    fn set_operation(&self, other: &Self, operation: &str) -> Result<Self, SparkError> {
+        let text = format!("SELECT * FROM {THIS} {operation} SELECT * FROM {OTHER}");
+        let frames = [(THIS, self.plan.as_ref()), (OTHER, other.plan.as_ref())];
+        self.session.query_over(&frames, &text).map(|plan| self.with(plan))
+    }
+
+    /// The two joined on columns that both have, which the result has once. `how` is `inner`,
+    /// `left`, `right`, `full`, `left_semi`, `left_anti` or `cross`.
+    ///
+    /// # Errors
+    ///
+    /// [`SparkError`] if a column is missing or the way is unknown.
+    pub fn join(&self, other: &Self, on: &[&str], how: &str) -> Result<Self, SparkError> {
+        let kind = match how.to_lowercase().replace('_', "").as_str() {
+            "inner" => "INNER JOIN",
+            "left" | "leftouter" => "LEFT JOIN",
+            "right" | "rightouter" => "RIGHT JOIN",
+            "full" | "outer" | "fullouter" => "FULL JOIN",
+            "semi" | "leftsemi" => "LEFT SEMI JOIN",
+            "anti" | "leftanti" => "LEFT ANTI JOIN",
+            "cross" => "CROSS JOIN",
+            _ => return Err(SparkError::new("UNSUPPORTED_JOIN_TYPE", [("typ", how)])),
+        };
+        let found = |frame: &Self, name: &str| {
+            super::find_column(frame.logical_plan(), name).map(|column| quote(&column.name))
+        };
+        let (mut items, mut conditions) = (Vec::new(), Vec::new());
+        for name in on {
+            let (left, right) = (found(self, name)?, found(other, name)?);
+            let (left, right) = (format!("{THIS}.{left}"), format!("{OTHER}.{right}"));
+            let value = match kind {
+                "RIGHT JOIN" => right.clone(),
+                "FULL JOIN" => format!("coalesce({left}, {right})"),
+                _ => left.clone(),
+            };
+            items.push(format!("{value} AS {}", quote(name)));
+            conditions.push(format!("{left} = {right}"));
+        }
+        // As in Spark, the keys come first, then the other columns of each.
+        let is_key = |column: &str| on.iter().any(|key| key.eq_ignore_ascii_case(column));
+        let mut others = |frame: &Self, name: &str| {
+            let columns = frame.columns().into_iter().filter(|column| !is_key(column));
+            items.extend(columns.map(|column| format!("{name}.{0} AS {0}", quote(&column))));
+        };
+        others(self, THIS);
+        if !kind.contains("SEMI") && !kind.contains("ANTI") {
+            others(other, OTHER);
+        }
+        let on = match conditions.is_empty() {
+            true => String::new(),
+            false => format!(" ON {}", conditions.join(" AND ")),
+        };
+        let text = format!("SELECT {} FROM {THIS} {kind} {OTHER}{on}", items.join(", "));
+        let frames = [(THIS, self.plan.as_ref()), (OTHER, other.plan.as_ref())];
+        self.session.query_over(&frames, &text).map(|plan| self.with(plan))
+    }
+
+    /// Every row of the one with every row of the other.
+    ///
+    /// # Errors
+    ///
+    /// [`SparkError`] if the plan cannot be made.
+    pub fn cross_join(&self, other: &Self) -> Result<Self, SparkError> {
+        self.join(other, &[], "cross")
+    }
+
+    /// Rows divided into groups, to be aggregated.
+    ///
+    /// # Errors
+    ///
+    /// As for [`select`](Self::select).
+    pub fn group_by<C: Into<Column>>(
+        &self,
+        columns: impl IntoIterator<Item = C>,
+    ) -> Result<GroupedData, SparkError> {
+        let mut keys = Vec::new();
+        for column in columns {
+            keys.extend(column.into().resolve(&self.session, &self.plan)?);
+        }
+        Ok(GroupedData::new(self.clone(), keys))
+    }
+
+    /// One row of aggregates over all rows.
+    ///
+    /// # Errors
+    ///
+    /// As for [`select`](Self::select).
+    pub fn agg<C: Into<Column>>(
+        &self,
+        columns: impl IntoIterator<Item = C>,
+    ) -> Result<Self, SparkError> {
+        GroupedData::new(self.clone(), Vec::new()).agg(columns)
+    }
+}

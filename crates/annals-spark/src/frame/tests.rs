@@ -1,0 +1,232 @@
+//! Frames do what PySpark's do.
+
+use std::collections::HashMap;
+
+use crate::functions::{avg, col, count, expr, lit, max, sum, upper};
+use crate::testing::{people, run, texts};
+
+#[test]
+fn columns_are_chosen_whatever_their_case_and_keep_the_asked_spelling() {
+    run(|spark| async move {
+        let frame = people(&spark, &[(1, "a"), (2, "b")]);
+        assert_eq!(frame.select(["NAME", "id"])?.columns(), ["NAME", "id"]);
+        assert_eq!(
+            texts(&frame.select_expr(["ID * 2 AS twice", "upper(Name)"])?).await?,
+            ["2 A", "4 B"]
+        );
+        assert_eq!(
+            frame.select_expr(["id + 1", "upper(name)"])?.columns(),
+            ["(id + 1)", "upper(name)"]
+        );
+        assert_eq!(frame.select([upper("name")])?.columns(), ["upper(name)"]);
+        assert_eq!(frame.select(["*"])?.columns(), ["id", "name"]);
+        let error = frame.select(["nope"]).unwrap_err();
+        assert_eq!(error.condition(), Some("UNRESOLVED_COLUMN.WITH_SUGGESTION"));
+        assert_eq!(error.parameter("objectName"), Some("`nope`"));
+        Ok(())
+    });
+}
+
+#[test]
+fn columns_are_added_replaced_renamed_and_dropped() {
+    run(|spark| async move {
+        let frame = people(&spark, &[(1, "a")]);
+        let wider = frame.with_column("age", lit(7))?.with_column("ID", expr("id + 10"))?;
+        assert_eq!(wider.columns(), ["ID", "name", "age"]);
+        assert_eq!(texts(&wider).await?, ["11 a 7"]);
+        assert_eq!(wider.dtypes()[0].1, "int");
+        let renamed = frame.with_column_renamed("Name", "label")?;
+        assert_eq!(renamed.columns(), ["id", "label"]);
+        let both = frame.with_columns_renamed(&HashMap::from([("id", "a"), ("nope", "b")]))?;
+        assert_eq!(both.columns(), ["a", "name"]);
+        assert_eq!(frame.drop(["NAME", "nope"])?.columns(), ["id"]);
+        assert_eq!(frame.to_df(&["x", "y"])?.columns(), ["x", "y"]);
+        assert!(frame.to_df(&["x"]).is_err());
+        Ok(())
+    });
+}
+
+#[test]
+fn rows_are_filtered_sorted_and_cut() {
+    run(|spark| async move {
+        let frame = people(&spark, &[(3, "c"), (1, "a"), (2, "b"), (2, "b")]);
+        assert_eq!(texts(&frame.filter("ID > 1 AND name <> 'c'")?).await?, ["2 b", "2 b"]);
+        assert_eq!(frame.distinct()?.count().await?, 3);
+        assert_eq!(frame.drop_duplicates(&["name"])?.count().await?, 3);
+        let sorted = frame.order_by([col("id").desc(), col("name")])?.limit(2)?;
+        let rows = sorted.collect().await?;
+        assert_eq!(rows[0]["id"], 3.into());
+        assert_eq!(rows[1]["id"], 2.into());
+        assert_eq!(frame.order_by(["id"])?.first().await?.unwrap()["name"], "a".into());
+        // A condition may name what a select just before it has left out.
+        let below = frame.select_expr(["name"])?.filter("id = 3")?;
+        assert_eq!(texts(&below).await?, ["c"]);
+        assert!(frame.filter("id = 9")?.is_empty().await?);
+        assert_eq!(
+            frame.filter("nope = 1").unwrap_err().condition(),
+            Some("UNRESOLVED_COLUMN.WITH_SUGGESTION")
+        );
+        Ok(())
+    });
+}
+
+#[test]
+fn frames_are_joined_united_and_compared() {
+    run(|spark| async move {
+        let left = people(&spark, &[(1, "a"), (2, "b")]);
+        let right = people(&spark, &[(2, "x"), (3, "y")]).with_column_renamed("name", "other")?;
+        let inner = left.join(&right, &["id"], "inner")?;
+        assert_eq!(inner.columns(), ["id", "name", "other"]);
+        assert_eq!(texts(&inner).await?, ["2 b x"]);
+        assert_eq!(left.join(&right, &["id"], "left")?.count().await?, 2);
+        assert_eq!(texts(&left.join(&right, &["id"], "left_anti")?).await?, ["1 a"]);
+        assert_eq!(left.cross_join(&right.select(["other"])?)?.count().await?, 4);
+        assert!(left.join(&right, &["id"], "sideways").is_err());
+
+        let swapped = left.select(["name", "id"])?;
+        assert_eq!(texts(&left.union_by_name(&swapped, false)?.distinct()?).await?, ["1 a", "2 b"]);
+        assert!(left.union_by_name(&right, false).is_err());
+        let filled = left.union_by_name(&right, true)?;
+        assert_eq!(filled.columns(), ["id", "name", "other"]);
+        assert_eq!(texts(&filled).await?, ["1 a NULL", "2 NULL x", "2 b NULL", "3 NULL y"]);
+        assert_eq!(left.union(&left)?.count().await?, 4);
+        assert_eq!(texts(&left.subtract(&left.limit(0)?)?).await?, ["1 a", "2 b"]);
+        assert_eq!(left.intersect(&left.filter("id = 1")?)?.count().await?, 1);
+        Ok(())
+    });
+}
+
+#[test]
+fn groups_are_told_by_spark_s_names() {
+    run(|spark| async move {
+        let frame = people(&spark, &[(1, "a"), (2, "a"), (5, "b")]);
+        let counted = frame.group_by(["name"])?.count()?;
+        assert_eq!(counted.columns(), ["name", "count"]);
+        assert_eq!(texts(&counted).await?, ["a 2", "b 1"]);
+        let told =
+            frame.group_by(["NAME"])?.agg([sum("id"), max("id").alias("top"), count("*")])?;
+        assert_eq!(told.columns(), ["NAME", "sum(id)", "top", "count(1)"]);
+        assert_eq!(texts(&told).await?, ["a 3 2 2", "b 5 5 1"]);
+        let mean = frame.agg([avg("id")])?;
+        assert_eq!(mean.columns(), ["avg(id)"]);
+        assert_eq!(texts(&frame.group_by(["name"])?.min(&["id"])?).await?, ["a 1", "b 5"]);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_frame_of_a_table_stays_as_it_was_and_old_versions_can_be_read() {
+    run(|spark| async move {
+        people(&spark, &[(1, "a")]).write().save_as_table("t").await?;
+        let held = spark.table("T")?;
+        let queried = spark.sql("SELECT name FROM t").await?;
+        spark.store().tag("first", spark.store().version()).unwrap();
+        people(&spark, &[(2, "b")]).write().mode("append").save_as_table("t").await?;
+
+        assert_eq!(held.count().await?, 1);
+        assert_eq!(texts(&queried).await?, ["a"]);
+        assert_eq!(spark.table("t")?.count().await?, 2);
+        let read = |key: &str, value: &str| spark.read().option(key, value).table("t");
+        assert_eq!(read("versionAsOf", "0")?.count().await?, 1);
+        assert_eq!(read("versionAsOf", "1")?.count().await?, 2);
+        assert_eq!(read("VersionAsOf", "first")?.count().await?, 1);
+        assert!(read("versionAsOf", "9").is_err());
+        let both = spark.read().option("versionAsOf", 0).option("timestampAsOf", "x").table("t");
+        assert_eq!(both.unwrap_err().condition(), Some("MULTIPLE_TIME_TRAVEL_SPEC"));
+        Ok(())
+    });
+}
+
+#[test]
+fn views_are_of_this_session_and_global_ones_of_all() {
+    run(|spark| async move {
+        let frame = people(&spark, &[(1, "a")]);
+        frame.create_temp_view("v")?;
+        let twice = frame.create_temp_view("V").unwrap_err();
+        assert_eq!(twice.condition(), Some("TEMP_TABLE_OR_VIEW_ALREADY_EXISTS"));
+        frame.create_or_replace_global_temp_view("g")?;
+        assert_eq!(spark.table("v")?.count().await?, 1);
+
+        let other = spark.new_session();
+        assert_eq!(other.table("v").unwrap_err().condition(), Some("TABLE_OR_VIEW_NOT_FOUND"));
+        assert_eq!(texts(&other.sql("SELECT name FROM global_temp.g").await?).await?, ["a"]);
+        assert!(spark.catalog().drop_temp_view("v"));
+        assert!(!spark.catalog().drop_temp_view("v"));
+        Ok(())
+    });
+}
+
+#[test]
+fn a_frame_is_shown_as_spark_shows_it() {
+    run(|spark| async move {
+        let frame = people(&spark, &[(1, "Alice"), (2, "Bob")]).order_by(["id"])?;
+        let text = "+---+-----+\n| id| name|\n+---+-----+\n|  1|Alice|\n+---+-----+\nonly showing top 1 row\n";
+        assert_eq!(frame.show_string(1, true, false).await?, text);
+        assert_eq!(format!("{frame:?}"), "DataFrame[id: int, name: string]");
+        let tree =
+            "root\n |-- id: integer (nullable = true)\n |-- name: string (nullable = true)\n";
+        assert_eq!(frame.schema_string(), tree);
+        let cached = frame.cache().await?;
+        assert_eq!(texts(&cached).await?, ["1 Alice", "2 Bob"]);
+        Ok(())
+    });
+}
+
+#[test]
+fn numbers_and_texts_have_spark_s_types() {
+    run(|spark| async move {
+        let text = "SELECT 1 AS i, 3000000000 AS l, 1.5 AS d, 2L AS b, 'x' AS s, \
+                    TIMESTAMP '2024-01-02 03:04:05' AS t, CAST('7' AS INT) AS c, NULL AS n, \
+                    map('k', 1) AS m, named_struct('a', array(1)) AS r";
+        let types: Vec<String> =
+            spark.sql(text).await?.dtypes().into_iter().map(|(_, of)| of).collect();
+        assert_eq!(
+            types,
+            [
+                "int",
+                "bigint",
+                "decimal(2,1)",
+                "bigint",
+                "string",
+                "timestamp",
+                "int",
+                "void",
+                "map<string,int>",
+                "struct<a:array<int>>"
+            ]
+        );
+        Ok(())
+    });
+}
+
+#[test]
+fn arithmetic_is_checked_and_never_gives_another_number() {
+    run(|spark| async move {
+        let told = |text: &'static str| {
+            let spark = spark.clone();
+            async move {
+                let done = match spark.sql(text).await {
+                    Ok(frame) => texts(&frame).await,
+                    Err(error) => Err(error),
+                };
+                done.map_err(|error| error.condition().unwrap_or_default().to_owned())
+            }
+        };
+        let fails = |condition: &str| Err(condition.to_owned());
+        let numbers = told("SELECT 1 + 2, 7 / 2, 7 - 9, 3 * 4L").await;
+        assert_eq!(numbers, Ok(vec!["3 3.5 -2 12".to_owned()]));
+        assert_eq!(told("SELECT 2147483647 + 1").await, fails("ARITHMETIC_OVERFLOW"));
+        assert_eq!(told("SELECT 9223372036854775807 * 2").await, fails("ARITHMETIC_OVERFLOW"));
+        let wide = "SELECT id * 3000000000 * 4000000000 FROM range(2)";
+        assert_eq!(told(wide).await, fails("ARITHMETIC_OVERFLOW"));
+        assert_eq!(told("SELECT 1 / 0").await, fails("DIVIDE_BY_ZERO"));
+        assert_eq!(told("SELECT CAST(NULL AS INT) / 0").await, Ok(vec!["NULL".to_owned()]));
+        assert_eq!(told("SELECT CAST('x' AS INT)").await, fails("CAST_INVALID_INPUT"));
+        assert_eq!(told("SELECT CAST(3000000000 AS INT)").await, fails("CAST_OVERFLOW"));
+        let frame = people(&spark, &[(2_147_483_647, "a")]);
+        let next = frame.select_expr(["id + 1"])?;
+        assert_eq!(next.dtypes(), [("(id + 1)".to_owned(), "int".to_owned())]);
+        assert!(next.collect().await.is_err());
+        Ok(())
+    });
+}

@@ -1,0 +1,80 @@
+//! What sessions know beyond `DataFusion`: Spark's names of types, and `range` as a table.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::catalog::{TableFunction, TableFunctionArgs, TableFunctionImpl, TableProvider};
+use datafusion::common::{ScalarValue, TableReference, plan_err};
+use datafusion::datasource::{ViewTable, provider_as_source};
+use datafusion::error::Result;
+use datafusion::logical_expr::planner::TypePlanner;
+use datafusion::logical_expr::{Expr, LogicalPlanBuilder, col, lit};
+use datafusion::sql::sqlparser::ast;
+
+use crate::types;
+
+/// Types that `DataFusion` reads otherwise, or not at all.
+#[derive(Debug)]
+pub(crate) struct Types;
+
+impl TypePlanner for Types {
+    fn plan_type_field(&self, sql_type: &ast::DataType) -> Result<Option<FieldRef>> {
+        let data_type = match sql_type {
+            ast::DataType::Timestamp(_, ast::TimezoneInfo::None) => types::timestamp(),
+            ast::DataType::TimestampNtz(_) => types::timestamp_ntz(),
+            ast::DataType::Custom(name, arguments) if arguments.is_empty() => {
+                match types::parse_type(&name.to_string()) {
+                    Ok(data_type) => data_type,
+                    Err(_) => return Ok(None),
+                }
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(Arc::new(Field::new("", data_type, true))))
+    }
+}
+
+/// `range([start,] end[, step[, partitions]])`, with a column `id`.
+#[derive(Debug)]
+pub(crate) struct Range {
+    /// `DataFusion`'s, which has a column `value`.
+    numbers: Arc<TableFunction>,
+}
+
+impl Range {
+    pub(crate) fn new(numbers: Arc<TableFunction>) -> Self {
+        Self { numbers }
+    }
+}
+
+/// A number that was written in any way.
+fn number(expr: &Expr) -> Option<i64> {
+    match expr {
+        Expr::Literal(value, _) => match value.cast_to(&DataType::Int64) {
+            Ok(ScalarValue::Int64(number)) => number,
+            _ => None,
+        },
+        Expr::Cast(cast) => number(&cast.expr),
+        _ => None,
+    }
+}
+
+impl TableFunctionImpl for Range {
+    fn call_with_args(&self, args: TableFunctionArgs<'_, '_>) -> Result<Arc<dyn TableProvider>> {
+        let numbers: Option<Vec<i64>> = args.exprs().iter().map(number).collect();
+        let (start, end, step) = match numbers.as_deref() {
+            Some([end]) => (0, *end, 1),
+            Some([start, end]) => (*start, *end, 1),
+            Some([start, end, step] | [start, end, step, _]) => (*start, *end, *step),
+            _ => return plan_err!("range() takes one to four whole numbers"),
+        };
+        let bounds = [lit(start), lit(end), lit(step)];
+        let bounds = TableFunctionArgs::new(&bounds, args.session());
+        let numbers = self.numbers.create_table_provider_with_args(bounds)?;
+        let source = provider_as_source(numbers);
+        let plan = LogicalPlanBuilder::scan(TableReference::bare("range"), source, None)?
+            .project([col("value").alias("id")])?
+            .build()?;
+        Ok(Arc::new(ViewTable::new(plan, None)))
+    }
+}

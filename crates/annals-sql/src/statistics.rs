@@ -1,0 +1,153 @@
+//! What is known of a table without reading a row, in the words of `DataFusion`'s planner.
+//!
+//! Counts are exact. The smallest and the largest value are exact unless rows were deleted.
+//!
+//! Extremes answer `min` and `max`. They are not left for the planning that comes after: what it
+//! would guess from them of joins and filters is not better than what it guesses from counts, and
+//! takes longer. What a filter selects is known from the chunks that are left.
+
+use std::sync::Arc;
+
+use annals::{ColumnSummary, TableChunks};
+use datafusion::arrow::array::ArrayRef;
+use datafusion::common::stats::Precision;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
+use datafusion::config::ConfigOptions;
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::error::Result;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::ExecutionPlan;
+
+use crate::exec::ChunkSource;
+
+/// What is known of columns of some chunks. O(columns · chunks).
+pub(crate) fn of_chunks(
+    chunks: &TableChunks,
+    chosen: &[usize],
+    columns: &[usize],
+    detail: Detail,
+) -> Statistics {
+    let rows: u64 = chosen.iter().map(|chunk| chunks.live_rows(*chunk)).sum();
+    let cells = || columns.iter().flat_map(|column| chosen.iter().map(|chunk| (*chunk, *column)));
+    let bytes = cells().map(|(chunk, column)| chunks.column_bytes(chunk, column)).sum();
+    let of_column = |column: &usize| of_column(chunks, chosen, *column, detail);
+    Statistics {
+        num_rows: Precision::Exact(usize::try_from(rows).unwrap_or(usize::MAX)),
+        total_byte_size: Precision::Inexact(bytes),
+        column_statistics: columns.iter().map(of_column).collect(),
+    }
+}
+
+/// How much to tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// Counts and bytes.
+    Counts,
+    /// The smallest and the largest values too.
+    #[default]
+    Extremes,
+}
+
+/// Takes extremes out of sight of the planning that comes after those who ask for them.
+#[derive(Debug, Default)]
+pub(crate) struct KeepCounts;
+
+impl PhysicalOptimizerRule for KeepCounts {
+    fn optimize(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        _: &ConfigOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let settled = plan.transform_up(|plan| {
+            let scan = plan.downcast_ref::<DataSourceExec>();
+            let source = scan.and_then(|scan| scan.data_source().downcast_ref::<ChunkSource>());
+            Ok(match source {
+                Some(source) => {
+                    let source = source.clone().with_detail(Detail::Counts);
+                    Transformed::yes(DataSourceExec::from_data_source(source) as _)
+                }
+                None => Transformed::no(plan),
+            })
+        });
+        Ok(settled?.data)
+    }
+
+    fn name(&self) -> &'static str {
+        "KeepCounts"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+/// What `whole` says of some of its rows.
+pub(crate) fn of_part(whole: &Statistics, rows: usize) -> Statistics {
+    let mut part = whole.clone().to_inexact();
+    let all = whole.num_rows.get_value().copied().unwrap_or(rows).max(1);
+    part.total_byte_size = match whole.total_byte_size.get_value() {
+        Some(bytes) => {
+            let share = *bytes as u128 * rows as u128 / all as u128;
+            Precision::Inexact(usize::try_from(share).unwrap_or(usize::MAX))
+        }
+        None => Precision::Absent,
+    };
+    part.num_rows = Precision::Inexact(rows);
+    part
+}
+
+fn of_column(
+    chunks: &TableChunks,
+    chosen: &[usize],
+    column: usize,
+    detail: Detail,
+) -> ColumnStatistics {
+    let mut nulls = 0_u64;
+    let mut exact = true;
+    let mut extremes =
+        (detail == Detail::Extremes).then(|| (Extreme::default(), Extreme::default()));
+    for &chunk in chosen {
+        let ColumnSummary { null_count, min, max, exact: is_exact } = chunks.summary(chunk, column);
+        nulls += null_count;
+        exact &= is_exact;
+        let has_values = !is_exact || null_count < chunks.live_rows(chunk);
+        if extremes.is_none() || !has_values {
+            continue;
+        }
+        let value = |value: &Option<ArrayRef>| {
+            ScalarValue::try_from_array(value.as_ref()?, 0).ok().filter(|value| !value.is_null())
+        };
+        extremes = match (extremes, value(&min), value(&max)) {
+            (Some((least, most)), Some(min), Some(max)) => least
+                .with(min, std::cmp::Ordering::is_lt)
+                .zip(most.with(max, std::cmp::Ordering::is_gt)),
+            _ => None,
+        };
+    }
+    let precise = |value| if exact { Precision::Exact(value) } else { Precision::Inexact(value) };
+    let (min, max) = extremes.unwrap_or_default();
+    let bound = |extreme: Extreme| extreme.0.map_or(Precision::Absent, precise);
+    let nulls = usize::try_from(nulls).unwrap_or(usize::MAX);
+    let mut statistics = ColumnStatistics::new_unknown();
+    statistics.null_count = if exact { Precision::Exact(nulls) } else { Precision::Inexact(nulls) };
+    statistics.min_value = bound(min);
+    statistics.max_value = bound(max);
+    statistics
+}
+
+#[derive(Default)]
+struct Extreme(Option<ScalarValue>);
+
+impl Extreme {
+    /// The more extreme of both; none if they cannot be compared.
+    fn with(self, value: ScalarValue, wins: fn(std::cmp::Ordering) -> bool) -> Option<Self> {
+        match self.0 {
+            None => Some(Self(Some(value))),
+            Some(own) => {
+                let order = value.try_cmp(&own).ok()?;
+                Some(Self(Some(if wins(order) { value } else { own })))
+            }
+        }
+    }
+}

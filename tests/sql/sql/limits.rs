@@ -1,0 +1,116 @@
+//! What a query may use, and that it can be stopped.
+
+use std::time::{Duration, Instant};
+
+use annals::{SaveMode, Store, record_batch};
+use annals_sql::{SqlError, SqlSession};
+use annals_sql_tests::{column, error, run};
+
+/// A table of 200,000 rows.
+fn store() -> Store {
+    let store = Store::in_memory();
+    for part in 0..20_i64 {
+        let n: Vec<i64> = (0..10_000).map(|n| (n * 7_919 + part) % 200_003).collect();
+        let text: Vec<String> = n.iter().map(|n| format!("some text with number {n}")).collect();
+        let rows = record_batch!(("n", Int64, n), ("text", Utf8, text)).unwrap();
+        store.write(rows).mode(SaveMode::Append).save_as_table("t").unwrap();
+    }
+    store
+}
+
+#[test]
+fn a_query_over_the_limit_fails_by_itself() {
+    let store = store();
+    let session = SqlSession::builder(&store).memory_limit(1 << 20).build().unwrap();
+    run(async {
+        for sql in [
+            "SELECT text, n FROM t ORDER BY text, n",
+            "SELECT text, count(*) FROM t GROUP BY text",
+            "SELECT count(*) FROM (SELECT DISTINCT text FROM t)",
+        ] {
+            match error(&session, sql).await {
+                SqlError::OverMemory { message } => {
+                    assert!(message.to_lowercase().contains("memory"), "{message}");
+                }
+                other => panic!("{sql}: {other}"),
+            }
+            // What it had is given back, and all else goes on.
+            eventually("memory is given back", || session.memory_pool().reserved() == 0);
+            assert_eq!(column(&session, "SELECT count(*) FROM t").await, ["200000"]);
+            assert_eq!(column(&session, "SELECT n FROM t ORDER BY n LIMIT 1").await, ["0"]);
+        }
+        let rows = record_batch!(("n", Int64, [1]), ("text", Utf8, ["x"])).unwrap();
+        store.write(rows).mode(SaveMode::Append).save_as_table("t").unwrap();
+        assert_eq!(column(&session, "SELECT count(*) FROM t").await, ["200001"]);
+    });
+}
+
+#[test]
+fn the_limit_is_the_sessions_and_not_the_stores() {
+    let store = store();
+    let small = SqlSession::builder(&store).memory_limit(1 << 20).build().unwrap();
+    let large = SqlSession::builder(&store).memory_limit(1 << 30).build().unwrap();
+    run(async {
+        let sql = "SELECT count(*) FROM (SELECT DISTINCT text FROM t)";
+        assert!(matches!(error(&small, sql).await, SqlError::OverMemory { .. }));
+        assert!(matches!(error(&small.another(), sql).await, SqlError::OverMemory { .. }));
+        assert_eq!(column(&large, sql).await.len(), 1);
+        assert_eq!(column(&SqlSession::new(&store), sql).await.len(), 1);
+    });
+}
+
+/// Waits until something holds; long enough that only what never holds fails.
+fn eventually(what: &str, holds: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !holds() {
+        assert!(begin.elapsed() < Duration::from_secs(60), "never: {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn a_query_that_is_dropped_stops_and_lets_go() {
+    let store = store();
+    let session = SqlSession::builder(&store).target_partitions(2).build().unwrap();
+    // Work for hours: each row of the scan meets each other.
+    let endless = [
+        "SELECT sum(a.n * b.n) FROM t a, t b, t c WHERE a.n + b.n + c.n > 7",
+        "SELECT a.n FROM t a, t b, t c ORDER BY a.n + b.n * c.n LIMIT 5",
+        "SELECT count(*) FROM t a JOIN t b ON a.n <> b.n JOIN t c ON b.n <> c.n",
+        "SELECT sum(x) OVER (ORDER BY x) FROM (SELECT a.n * b.n AS x FROM t a, t b)",
+    ];
+    for sql in endless {
+        let own = store.pins().len();
+        let held = run(async {
+            let its = session.clone();
+            let query = tokio::spawn(async move { its.collect(sql).await });
+            // It has begun: its frame holds the version, and its operators hold memory.
+            while session.memory_pool().reserved() == 0 {
+                assert!(!query.is_finished(), "{sql} ended");
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            let held = store.pins().len();
+            query.abort();
+            assert!(query.await.unwrap_err().is_cancelled(), "{sql}");
+            held
+        });
+        assert_eq!(held, own + 1, "{sql}");
+        eventually("memory is given back", || session.memory_pool().reserved() == 0);
+        eventually("the version is let go of", || store.pins().len() == own);
+    }
+    run(async { assert_eq!(column(&session, "SELECT count(*) FROM t").await, ["200000"]) });
+}
+
+#[test]
+fn a_scan_gives_way_to_others() {
+    let store = store();
+    let session = SqlSession::builder(&store).target_partitions(1).build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    // One thread: while a query never gives way, nothing else is run, also not what would stop it.
+    runtime.block_on(async {
+        let sql = "SELECT sum(a.n * b.n) FROM t a, t b, t c WHERE a.n + b.n + c.n > 7";
+        let endless = session.collect(sql);
+        let stopped = tokio::time::timeout(Duration::from_millis(50), endless).await;
+        assert!(stopped.is_err());
+    });
+}

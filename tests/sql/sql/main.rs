@@ -1,0 +1,16 @@
+//! SQL over a store: what is read, in which version, at what cost, and what is refused.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking too")]
+
+mod catalog;
+mod commands;
+mod files;
+mod functions;
+mod isolation;
+mod limits;
+mod queries;
+mod reads;
+mod scans;
+mod statements;
+mod travel;
+mod views;
