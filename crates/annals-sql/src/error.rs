@@ -5,9 +5,12 @@
 //! into the same kinds where they say enough ([`SqlError::from`]).
 
 use annals::error::NameError;
-use annals::{CommitError, ReadError, TravelError, VersionId, WriteError};
+use annals::{CommitError, ReadError, TableName, TravelError, VersionId, WriteError};
+use arrow::datatypes::DataType;
 use datafusion::common::{Column, SchemaError, TableReference};
 use datafusion::error::DataFusionError;
+
+use crate::parse::ParseError;
 
 /// Why a statement did not run, or did not end.
 ///
@@ -16,17 +19,8 @@ use datafusion::error::DataFusionError;
 #[non_exhaustive]
 pub enum SqlError {
     /// The text is no statement.
-    #[error("{message}, at line {line}, column {column}")]
-    Parse {
-        /// What was expected, or is wrong.
-        message: String,
-        /// The word or sign that does not fit, as it was written; none at the end of the text.
-        token: Option<String>,
-        /// Where it stands, counted from 1; 0 if that is not known.
-        line: u64,
-        /// Where it stands in the line, counted from 1; 0 if that is not known.
-        column: u64,
-    },
+    #[error(transparent)]
+    Parse(#[from] ParseError),
 
     /// A name does not parse.
     #[error(transparent)]
@@ -76,6 +70,192 @@ pub enum SqlError {
         /// The parts of the name.
         name: Vec<String>,
     },
+
+    /// A temporary view of the name exists.
+    #[error("the temporary view `{name}` exists already; write CREATE OR REPLACE, or another name")]
+    TempViewExists {
+        /// Its name.
+        name: String,
+    },
+
+    /// The name stands for a view where a table is needed.
+    #[error("{name} is a view, and {operation} needs a table")]
+    NotATable {
+        /// The view.
+        name: String,
+        /// Whether it is a temporary one.
+        temporary: bool,
+        /// What was to be done.
+        operation: &'static str,
+    },
+
+    /// The name stands for a table, or for a temporary view, where a view of the store is needed.
+    #[error("{name} is {}, and {operation} needs a view of the store", if *.temporary { "a temporary view" } else { "a table" })]
+    NotAView {
+        /// What has the name.
+        name: String,
+        /// Whether it is a temporary view.
+        temporary: bool,
+        /// What was to be done.
+        operation: &'static str,
+    },
+
+    /// A view of the store names a temporary view, which may be gone when it is used.
+    #[error("the view {name} names the temporary view {temporary}; make a temporary one of it")]
+    TempReference {
+        /// The view.
+        name: String,
+        /// The temporary view.
+        temporary: String,
+    },
+
+    /// A temporary view has no database.
+    #[error("the temporary view `{name}` cannot be in `{qualifier}`; leave that out")]
+    TempQualifier {
+        /// The view.
+        name: String,
+        /// What stood before it.
+        qualifier: String,
+    },
+
+    /// A view names another number of columns than its query gives.
+    #[error("the view {view} names {} columns and its query gives {}", .named.len(), .given.len())]
+    ViewColumns {
+        /// The view.
+        view: String,
+        /// The columns that it names.
+        named: Vec<String>,
+        /// Those of the query.
+        given: Vec<String>,
+    },
+
+    /// The query of a view no longer gives a column that it gave when it was made.
+    #[error("the view {view} was made when its query gave a column `{column}`; make it anew")]
+    ViewOutdated {
+        /// The view.
+        view: String,
+        /// The column.
+        column: String,
+        /// The text of the view.
+        text: String,
+        /// The columns that the query gives now.
+        given: Vec<String>,
+    },
+
+    /// Rows to insert have another number of columns than the table.
+    #[error("{table} takes {} columns and the rows have {}", .expected.len(), .found.len())]
+    ColumnCount {
+        /// The table.
+        table: TableName,
+        /// The columns that are taken.
+        expected: Vec<String>,
+        /// Those of the rows.
+        found: Vec<String>,
+    },
+
+    /// Rows to insert by name have columns that the table does not have.
+    #[error("{table} has no columns {}", .columns.join(", "))]
+    ExtraColumns {
+        /// The table.
+        table: TableName,
+        /// The columns.
+        columns: Vec<String>,
+    },
+
+    /// A name stands twice in a list of columns.
+    #[error("the column `{name}` stands twice")]
+    ColumnTwice {
+        /// The name.
+        name: String,
+    },
+
+    /// Values cannot be stored in a column, whatever they are.
+    #[error(
+        "values of the type {from} cannot be stored in the column `{column}` of {table}, which is {to}"
+    )]
+    CannotStore {
+        /// The table.
+        table: TableName,
+        /// The column.
+        column: String,
+        /// Their type.
+        from: DataType,
+        /// The column's type.
+        to: DataType,
+    },
+
+    /// A value is out of the range of its column.
+    #[error("a value is out of the range of the column `{column}` of {table}: {from} to {to}")]
+    Overflow {
+        /// The table.
+        table: TableName,
+        /// The column.
+        column: String,
+        /// The value's type.
+        from: DataType,
+        /// The column's type.
+        to: DataType,
+    },
+
+    /// A text is longer than its column may hold.
+    #[error("a value for the column `{column}` of {table} is longer than {limit} characters")]
+    TooLong {
+        /// The table.
+        table: TableName,
+        /// The column.
+        column: String,
+        /// How many characters it may have.
+        limit: usize,
+    },
+
+    /// A table cannot be renamed into another database by this statement.
+    #[error("{table} stays in its database; `{database}` is another")]
+    OtherDatabase {
+        /// The table.
+        table: TableName,
+        /// The database of the new name.
+        database: String,
+    },
+
+    /// The table has no partitions, and partitions were named.
+    #[error("{table} is not partitioned")]
+    NotPartitioned {
+        /// The table.
+        table: TableName,
+    },
+
+    /// There is no such partition.
+    #[error("{table} has no partition {partition}")]
+    NoPartition {
+        /// The table.
+        table: TableName,
+        /// The partition as text.
+        partition: String,
+    },
+
+    /// There is such a partition already.
+    #[error("{table} has a partition {partition} already")]
+    PartitionExists {
+        /// The table.
+        table: TableName,
+        /// The partition as text.
+        partition: String,
+    },
+
+    /// A database of the name cannot be made.
+    #[error("the name {name} is kept for temporary views")]
+    ReservedDatabase {
+        /// The name.
+        name: String,
+    },
+
+    /// There is a transaction already.
+    #[error("there is an open transaction; commit it or roll it back first")]
+    TransactionOpen,
+
+    /// There is no transaction.
+    #[error("there is no open transaction; begin one first")]
+    NoTransaction,
 
     /// No function has the name.
     #[error("there is no function `{name}`")]

@@ -36,22 +36,26 @@
 #[doc = include_str!("../../../docs/sql.md")]
 struct SqlPage;
 
+mod casing;
 pub mod catalog;
 pub mod command;
 pub mod error;
 mod exec;
 mod files;
 mod functions;
+pub mod keep;
 pub mod parse;
 mod planner;
 mod predicate;
 mod pruning;
 pub mod scope;
 pub mod session;
+pub mod statement;
 mod statistics;
 mod stoppable;
 pub mod table;
 mod travel;
+pub mod types;
 pub mod view;
 
 pub use catalog::{AnnalsCatalog, AnnalsDatabase};

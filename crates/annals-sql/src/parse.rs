@@ -1,117 +1,122 @@
-//! From text to a statement.
+//! From text to a [`Statement`]: Spark's grammar, on sqlparser's tokens and its parser of queries.
+//!
+//! Queries and expressions are sqlparser's, under a dialect of our own; every other statement is
+//! parsed here, for hardly one of them is the same in Spark. Exactly one statement is accepted. An
+//! error names the token at which the text stops to be a statement, as Spark's does.
+//!
+//! Nothing is resolved here, so parsing needs no session and no store.
+
+mod commands;
+mod dialect;
+mod dml;
+mod error;
+mod grammar;
+mod inspect;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod types;
 
 use datafusion::sql::sqlparser::ast;
-use datafusion::sql::sqlparser::dialect::Dialect;
-use datafusion::sql::sqlparser::parser::{Parser, ParserError};
-use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
-use crate::command::Command;
-use crate::error::SqlError;
-use crate::travel::normalize_version_clauses;
+pub use self::dialect::SparkDialect;
+pub use self::error::ParseError;
+use self::grammar::Grammar;
+pub use self::types::{COMMENT, DECLARED};
+use crate::statement::Name;
+pub use crate::statement::Statement;
 
-/// What a text says.
-#[derive(Clone, Debug)]
-pub enum Statement {
-    /// To read.
-    Query(Box<ast::Query>),
-    /// To show how a query would be run.
-    Explain {
-        /// The query.
-        query: Box<ast::Query>,
-        /// Whether to run it and tell what it took.
-        analyze: bool,
-        /// Whether to show all steps of planning.
-        verbose: bool,
-    },
-    /// To do something.
-    Command(Command),
-}
-
-/// How the text of a query is cut and read.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SqlDialect;
-
-impl Dialect for SqlDialect {
-    fn is_delimited_identifier_start(&self, ch: char) -> bool {
-        ch == '`'
-    }
-
-    fn is_identifier_start(&self, ch: char) -> bool {
-        ch.is_alphabetic() || ch == '_'
-    }
-
-    /// `@` as in `t@v3`.
-    fn is_identifier_part(&self, ch: char) -> bool {
-        ch.is_alphanumeric() || ch == '_' || ch == '@'
-    }
-
-    fn supports_table_versioning(&self) -> bool {
-        true
-    }
-
-    fn supports_filter_during_aggregation(&self) -> bool {
-        true
-    }
-
-    fn supports_group_by_expr(&self) -> bool {
-        true
-    }
-}
-
-/// Parses exactly one statement.
+/// Parses exactly one statement; a semicolon may follow.
 ///
 /// # Errors
 ///
-/// [`SqlError::Parse`].
-pub fn parse(text: &str) -> Result<Statement, SqlError> {
-    let tokens = Tokenizer::new(&SqlDialect, text).tokenize_with_location().map_err(|error| {
-        SqlError::Parse {
-            message: error.message,
-            token: None,
-            line: error.location.line,
-            column: error.location.column,
-        }
-    })?;
-    let tokens = normalize_version_clauses(tokens);
-    let mut parser = Parser::new(&SqlDialect).with_tokens_with_locations(tokens);
-    let statement = parser.parse_statement().map_err(failed)?;
-    while parser.consume_token(&Token::SemiColon) {}
-    let rest = parser.peek_token();
-    if rest.token != Token::EOF {
-        return Err(SqlError::Parse {
-            message: format!("there is more behind the statement: `{}`", rest.token),
-            token: Some(rest.token.to_string()),
-            line: rest.span.start.line,
-            column: rest.span.start.column,
-        });
-    }
-    match statement {
-        ast::Statement::Query(query) => Ok(Statement::Query(query)),
-        ast::Statement::Explain { analyze, verbose, statement, .. } => match *statement {
-            ast::Statement::Query(query) => Ok(Statement::Explain { query, analyze, verbose }),
-            other => Err(unsupported(&other)),
-        },
-        other => Err(unsupported(&other)),
-    }
+/// [`ParseError`] names the token that does not fit and where it stands.
+///
+/// # Examples
+///
+/// ```
+/// use annals_sql::parse::{ParseError, parse};
+///
+/// assert!(parse("DROP TABLE IF EXISTS t").is_ok());
+/// let error = parse("DROP TABLE IF EXIST t").unwrap_err();
+/// assert_eq!(error.found(), Some("EXIST"));
+/// ```
+pub fn parse(text: &str) -> Result<Statement, ParseError> {
+    let mut grammar = Grammar::new(text)?;
+    let statement = grammar.statement()?;
+    grammar.end()?;
+    Ok(statement)
 }
 
-fn unsupported(statement: &ast::Statement) -> SqlError {
-    match statement {
-        ast::Statement::Copy { .. } => SqlError::FilesAreOff { path: "COPY".to_owned() },
-        ast::Statement::CreateTable(table) if table.external => {
-            SqlError::FilesAreOff { path: table.location.clone().unwrap_or_default() }
-        }
-        other => SqlError::Unsupported {
-            what: format!("`{other}`"),
-            instead: "write a query".to_owned(),
-        },
-    }
+/// Parses a query and nothing else: the text of a view.
+///
+/// # Errors
+///
+/// As for [`parse`].
+pub fn parse_query(text: &str) -> Result<Box<ast::Query>, ParseError> {
+    let mut grammar = Grammar::new(text)?;
+    let query = grammar.query()?;
+    grammar.end()?;
+    Ok(query)
 }
 
-fn failed(error: ParserError) -> SqlError {
-    let message = match error {
-        ParserError::TokenizerError(message) | ParserError::ParserError(message) => message,
-        ParserError::RecursionLimitExceeded => "the statement is nested too deeply".to_owned(),
-    };
-    SqlError::Parse { message, token: None, line: 0, column: 0 }
+/// Parses an expression and nothing else.
+///
+/// # Errors
+///
+/// As for [`parse`].
+pub fn parse_expr(text: &str) -> Result<ast::Expr, ParseError> {
+    let mut grammar = Grammar::new(text)?;
+    let expr = grammar.expr()?;
+    grammar.nothing_more()?;
+    Ok(expr)
+}
+
+/// Parses an item of a select list: an expression, perhaps with an alias, or a `*`.
+///
+/// # Errors
+///
+/// As for [`parse`].
+pub fn parse_select_item(text: &str) -> Result<ast::SelectItem, ParseError> {
+    let mut grammar = Grammar::new(text)?;
+    let item = grammar.select_item()?;
+    grammar.nothing_more()?;
+    Ok(item)
+}
+
+/// Parses a name of one or more parts and nothing else.
+///
+/// # Errors
+///
+/// As for [`parse`].
+pub fn parse_name(text: &str) -> Result<Name, ParseError> {
+    let mut grammar = Grammar::new(text)?;
+    let name = grammar.name()?;
+    grammar.nothing_more()?;
+    Ok(name)
+}
+
+/// Parses the name of a type, such as `array<decimal(10,2)>`.
+///
+/// # Errors
+///
+/// As for [`parse`].
+pub fn parse_type(text: &str) -> Result<arrow::datatypes::DataType, ParseError> {
+    let mut grammar = Grammar::new(text)?;
+    let found = grammar.data_type()?;
+    grammar.nothing_more()?;
+    Ok(found.data_type)
+}
+
+/// Parses a list of columns, such as `id INT NOT NULL, name STRING COMMENT 'first'`.
+///
+/// # Errors
+///
+/// As for [`parse`].
+pub fn parse_columns(text: &str) -> Result<Vec<crate::statement::Column>, ParseError> {
+    let mut grammar = Grammar::new(text)?;
+    let columns = grammar.columns()?;
+    grammar.nothing_more()?;
+    Ok(columns)
 }

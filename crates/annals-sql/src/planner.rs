@@ -27,12 +27,14 @@ use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::sql::planner::{PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast;
 
+use crate::casing;
 use crate::error::SqlError;
 use crate::scope::Scope;
 use crate::travel::Relations;
 
 /// The plan of a query.
-pub(crate) fn plan_query(scope: &Scope, query: ast::Query) -> Result<LogicalPlan, SqlError> {
+pub(crate) fn plan_query(scope: &Scope, mut query: ast::Query) -> Result<LogicalPlan, SqlError> {
+    casing::query(scope, &mut query);
     plan_statement(scope, ast::Statement::Query(Box::new(query)))
 }
 
@@ -48,9 +50,10 @@ pub(crate) fn plan_statement(
 /// The plan of an expression over `schema`.
 pub(crate) fn plan_expr(
     scope: &Scope,
-    expr: ast::Expr,
+    mut expr: ast::Expr,
     schema: &DFSchema,
 ) -> Result<Expr, SqlError> {
+    casing::expr(scope, &mut expr, schema);
     let names = Names::new(scope);
     Ok(SqlToRel::new(&names).sql_to_expr(expr, schema, &mut PlannerContext::new())?)
 }

@@ -1,6 +1,7 @@
 //! A session: what outlives a statement. The current database, temporary views, settings, the
 //! open transaction.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -12,8 +13,8 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::planner::TypePlanner;
-use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
@@ -22,9 +23,10 @@ use datafusion::sql::sqlparser::ast;
 use crate::command;
 use crate::error::SqlError;
 use crate::files::FileAccess;
-use crate::parse::{self, Statement};
+use crate::parse;
 use crate::planner;
 use crate::scope::{Scope, ScopeParts, ScopeView};
+use crate::statement::Statement;
 use crate::statistics::KeepCounts;
 use crate::stoppable::GiveWay;
 use crate::view::{ViewMap, ViewQuery, Views};
@@ -45,7 +47,11 @@ struct Inner {
     global_views: Arc<RwLock<Arc<ViewMap>>>,
     files: FileAccess,
     transaction: Mutex<Option<Transaction>>,
+    settings: RwLock<Arc<Settings>>,
 }
+
+/// Settings by name, as text.
+pub type Settings = BTreeMap<String, String>;
 
 type Configure = Box<dyn FnOnce(SessionStateBuilder) -> SessionStateBuilder>;
 
@@ -152,6 +158,7 @@ impl SqlSessionBuilder {
             global_views: Arc::default(),
             files: self.files,
             transaction: Mutex::new(None),
+            settings: RwLock::default(),
         };
         Ok(SqlSession { inner: Arc::new(inner) })
     }
@@ -191,6 +198,7 @@ impl SqlSession {
             global_views: Arc::clone(&inner.global_views),
             files: inner.files.clone(),
             transaction: Mutex::new(None),
+            settings: RwLock::new(read(&inner.settings)),
         };
         Self { inner: Arc::new(copy) }
     }
@@ -209,13 +217,10 @@ impl SqlSession {
     pub async fn sql(&self, text: &str) -> Result<DataFrame, SqlError> {
         match parse::parse(text)? {
             Statement::Query(query) => self.query(*query),
-            Statement::Explain { query, analyze, verbose } => {
-                let scope = self.scope();
-                let plan = planner::plan_query(&scope, *query)?;
-                let plan = LogicalPlanBuilder::from(plan).explain(verbose, analyze)?.build()?;
-                Ok(frame_of(scope, plan))
+            Statement::Explain { verbose, analyze, statement } => {
+                command::explain(self, *statement, verbose, analyze)
             }
-            Statement::Command(command) => command::execute(self, command).await,
+            Statement::Command(command) => command::execute(self, command, text).await,
         }
     }
 
@@ -254,7 +259,7 @@ impl SqlSession {
         self.scope_of(ScopeView::Snapshot(snapshot))
     }
 
-    fn scope_of(&self, view: ScopeView) -> Scope {
+    pub(crate) fn scope_of(&self, view: ScopeView) -> Scope {
         let parts = ScopeParts {
             store: self.inner.store.clone(),
             catalog: Arc::clone(&self.inner.catalog),
@@ -318,6 +323,22 @@ impl SqlSession {
     /// The temporary views.
     pub fn views(&self) -> Views {
         Views::new(read(&self.inner.local_views), read(&self.inner.global_views))
+    }
+
+    /// The settings that `SET` has made; they are texts, and mean what whoever reads them says.
+    pub fn settings(&self) -> Arc<Settings> {
+        read(&self.inner.settings)
+    }
+
+    /// Makes a setting, or takes it back.
+    pub fn set_setting(&self, key: &str, value: Option<&str>) {
+        write(&self.inner.settings, |settings| {
+            let settings = Arc::make_mut(settings);
+            match value {
+                Some(value) => settings.insert(key.to_owned(), value.to_owned()),
+                None => settings.remove(key),
+            }
+        });
     }
 
     /// Makes a temporary view, in place of one that has the name. Returns that one.

@@ -272,6 +272,23 @@ impl RelationPlanner for Relations {
     }
 }
 
+/// The moment that the clause of a command says.
+pub(crate) fn moment_of(scope: &Scope, version: &TableVersion) -> Result<Moment, SqlError> {
+    let clause = version.to_string();
+    let unclear = |reason: &str| SqlError::VersionClause {
+        clause: clause.clone(),
+        reason: reason.to_owned(),
+    };
+    let TableVersion::TimestampAsOf(expr) = version else {
+        return Err(unclear("write VERSION AS OF or TIMESTAMP AS OF"));
+    };
+    if let Some(marked) = marked_version(expr) {
+        return version_of(marked).ok_or_else(|| unclear("write a number or a tag in quotes"));
+    }
+    let expr = scope.expression(expr.clone(), &DFSchema::empty())?;
+    Ok(Moment::Timestamp(timestamp_of(scope, expr, &clause)?))
+}
+
 /// The value that [`normalize_version_clauses`] has marked.
 fn marked_version(expr: &ast::Expr) -> Option<&ast::Expr> {
     let ast::Expr::Function(function) = expr else { return None };
@@ -299,7 +316,9 @@ fn version_of(expr: &ast::Expr) -> Option<Moment> {
 }
 
 /// Takes `@v3`, or `@20240131093000000`, off a name that is not in quotes.
-fn split_at_sign(mut name: ObjectName) -> Result<(ObjectName, Option<Moment>), SqlError> {
+pub(crate) fn split_at_sign(
+    mut name: ObjectName,
+) -> Result<(ObjectName, Option<Moment>), SqlError> {
     let last = name.0.last().and_then(|part| part.as_ident());
     let Some(ident) = last.filter(|ident| ident.quote_style.is_none()) else {
         return Ok((name, None));

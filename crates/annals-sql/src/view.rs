@@ -7,12 +7,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use annals::{DatabaseName, Table, TableKind};
+use arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
+use datafusion::common::Column;
 use datafusion::datasource::ViewTable;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 
 use crate::error::SqlError;
-use crate::parse::{self, Statement};
+use crate::keep;
+use crate::parse;
 use crate::planner;
 use crate::scope::Scope;
 
@@ -28,9 +31,20 @@ pub enum ViewQuery {
         text: String,
         /// The database that was current when the view was made.
         database: DatabaseName,
+        /// What the view gives, if it is to stay that whatever its tables become.
+        columns: Option<Arc<Captured>>,
     },
     /// A plan, as of a frame: it reads what it read when it was made.
     Plan(Box<LogicalPlan>),
+}
+
+/// The columns of a view, as its query gave them when the view was made.
+#[derive(Clone, Debug)]
+pub struct Captured {
+    /// What the query called them.
+    pub given: Arc<[String]>,
+    /// What the view calls them, and their types.
+    pub schema: SchemaRef,
 }
 
 /// Temporary views by name, as a value: a change makes another.
@@ -72,7 +86,17 @@ impl Views {
 /// A table of the store, or the query of a view that is kept in it.
 pub(crate) fn provider(scope: &Scope, table: Table) -> Result<Arc<dyn TableProvider>, SqlError> {
     let TableKind::View { text } = table.kind() else { return Ok(scope.provider(table)) };
-    let query = ViewQuery::Text { text: text.to_string(), database: table.name().database() };
+    let property = |key: &str| table.properties().get(key);
+    let database = match property(keep::VIEW_DATABASE) {
+        Some(name) => DatabaseName::new(name)?,
+        None => table.name().database(),
+    };
+    let given = property(keep::VIEW_COLUMNS).map(|names| names.split('\n').map(str::to_owned));
+    let columns = given
+        .map(|given| Captured { given: given.collect(), schema: table.schema() })
+        .filter(|columns| columns.given.len() == columns.schema.fields().len())
+        .map(Arc::new);
+    let query = ViewQuery::Text { text: text.to_string(), database, columns };
     expand(scope, &table.name().to_string(), &query)
 }
 
@@ -84,24 +108,60 @@ pub(crate) fn expand(
 ) -> Result<Arc<dyn TableProvider>, SqlError> {
     let (plan, text) = match query {
         ViewQuery::Plan(plan) => ((**plan).clone(), None),
-        ViewQuery::Text { text, database } => {
+        ViewQuery::Text { text, database, columns } => {
             let inner = scope.within(name, database.clone())?;
             let plan = plan_text(&inner, text).map_err(|source| match source {
                 cycle @ SqlError::ViewCycle { .. } => cycle,
                 source => SqlError::View { name: name.to_owned(), source: Box::new(source) },
             })?;
+            let plan = match columns {
+                Some(columns) => as_captured(name, text, plan, columns)?,
+                None => plan,
+            };
             (plan, Some(text.clone()))
         }
     };
     Ok(Arc::new(ViewTable::new(plan, text)))
 }
 
-fn plan_text(scope: &Scope, text: &str) -> Result<LogicalPlan, SqlError> {
-    match parse::parse(text)? {
-        Statement::Query(query) => planner::plan_query(scope, *query),
-        _ => Err(SqlError::Unsupported {
-            what: "a view of something else than a query".to_owned(),
-            instead: "make it of a SELECT".to_owned(),
-        }),
+/// The columns that the query gave when the view was made, found by their names.
+fn as_captured(
+    view: &str,
+    text: &str,
+    plan: LogicalPlan,
+    columns: &Captured,
+) -> Result<LogicalPlan, SqlError> {
+    let now = plan.schema().fields();
+    let find = |name: &String| {
+        let exact = now.iter().position(|field| field.name() == name);
+        exact.or_else(|| now.iter().position(|f| f.name().to_lowercase() == name.to_lowercase()))
+    };
+    let mut exprs = Vec::with_capacity(columns.given.len());
+    let mut unchanged = now.len() == columns.given.len();
+    for (index, (name, field)) in columns.given.iter().zip(columns.schema.fields()).enumerate() {
+        let Some(at) = find(name) else {
+            return Err(SqlError::ViewOutdated {
+                view: view.to_owned(),
+                column: name.clone(),
+                text: text.to_owned(),
+                given: now.iter().map(|field| field.name().clone()).collect(),
+            });
+        };
+        let (qualifier, found) = plan.schema().qualified_field(at);
+        let mut expr = Expr::Column(Column::from((qualifier, found)));
+        if found.data_type() != field.data_type() {
+            expr = datafusion::logical_expr::cast(expr, field.data_type().clone());
+        }
+        unchanged &=
+            at == index && found.name() == field.name() && found.data_type() == field.data_type();
+        exprs.push(expr.alias(field.name()));
     }
+    if unchanged {
+        return Ok(plan);
+    }
+    Ok(LogicalPlanBuilder::from(plan).project(exprs)?.build()?)
+}
+
+fn plan_text(scope: &Scope, text: &str) -> Result<LogicalPlan, SqlError> {
+    planner::plan_query(scope, *parse::parse_query(text)?)
 }

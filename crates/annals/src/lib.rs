@@ -161,6 +161,7 @@ pub use memory::{MemoryReport, VersionMemory};
 pub use merge::Merge;
 pub use metrics::{OldestPin, StoreMetrics};
 pub use options::StoreBuilder;
+pub use pattern::name_matches;
 pub use pins::{Pin, PinLabel, PinnedSnapshot, Pins};
 pub use reader::Reader;
 pub use reclaim::AwaitingReclaim;

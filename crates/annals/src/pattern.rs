@@ -2,6 +2,19 @@
 //! alternatives, case does not count, all else stands for itself. Source: Spark's
 //! `StringUtils.filterPattern`.
 
+/// Whether a name matches a pattern of [`Snapshot::tables_like`](crate::Snapshot::tables_like): `*`
+/// is any text, `|` separates alternatives, case does not count, all else stands for itself.
+///
+/// # Examples
+///
+/// ```
+/// assert!(annals::name_matches("sales_*|stock", "Sales_2024"));
+/// assert!(!annals::name_matches("sales_*|stock", "stocks"));
+/// ```
+pub fn name_matches(pattern: &str, name: &str) -> bool {
+    Pattern::new(pattern).matches(&name.to_lowercase())
+}
+
 /// A pattern, split into its alternatives and these at their stars.
 pub(crate) struct Pattern {
     alternatives: Vec<Vec<String>>,

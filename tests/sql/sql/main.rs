@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking too")]
 
 mod catalog;
+mod commands;
 mod files;
 mod functions;
 mod isolation;
@@ -10,5 +11,6 @@ mod limits;
 mod queries;
 mod reads;
 mod scans;
+mod statements;
 mod travel;
 mod views;

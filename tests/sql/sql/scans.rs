@@ -77,7 +77,7 @@ fn a_count_and_extremes_read_no_rows() {
         assert!(!plan.contains("DataSourceExec"), "{plan}");
         assert!(plan.contains("PlaceholderRowExec"), "{plan}");
         let found = rows(&session, sql).await;
-        assert!(found.contains("| 30000    | 0        | 29999    | 25714         |"), "{found}");
+        assert!(found.contains("| 30000    | 0      | 29999  | 25714       |"), "{found}");
 
         // Once rows are deleted, extremes are no longer known, and counts still are.
         store.delete("t", col("n").gt(20_000)).unwrap();

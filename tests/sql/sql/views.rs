@@ -10,7 +10,7 @@ fn write(store: &Store, table: &str, n: i64) {
 }
 
 fn text(text: &str) -> ViewQuery {
-    ViewQuery::Text { text: text.to_owned(), database: DatabaseName::default() }
+    ViewQuery::Text { text: text.to_owned(), database: DatabaseName::default(), columns: None }
 }
 
 async fn n(session: &SqlSession, name: &str) -> Vec<String> {

@@ -1,0 +1,559 @@
+//! Names without regard to case, as Spark finds them.
+//!
+//! `DataFusion` compares names as they are written. So a query is gone through before it is
+//! planned: each column and table alias in it gets the spelling of what it stands for, found in
+//! the tables, views and subqueries that are in scope. A plain item of a select list keeps the
+//! spelling of the query as its name; `*` has the stored ones. What is found nowhere is left as it
+//! is, for the planner to refuse.
+//!
+//! On the way, items without a name get the one that Spark gives them, and whole numbers the type.
+
+mod literals;
+mod names;
+
+use std::ops::ControlFlow;
+
+use datafusion::common::{DFSchema, TableReference};
+use datafusion::sql::sqlparser::ast::{
+    Cte, Expr, GroupByExpr, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart,
+    OrderByKind, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableAlias,
+    TableAliasColumnDef, TableFactor, TableWithJoins, VisitMut, VisitorMut,
+};
+
+use crate::scope::{Named, Scope};
+use crate::travel::{moment_of, split_at_sign, table_at};
+use crate::view::ViewQuery;
+
+/// Columns by name; none if they are not known here.
+type Columns = Option<Vec<String>>;
+
+/// Gives the names in a query the spelling of what they stand for.
+pub(crate) fn query(scope: &Scope, query: &mut Query) {
+    Walk { scope, ctes: Vec::new() }.query(query, &[]);
+}
+
+/// Likewise for an expression over columns.
+pub(crate) fn expr(scope: &Scope, expr: &mut Expr, schema: &DFSchema) {
+    let mut frame = Frame::default();
+    for (qualifier, field) in schema.iter() {
+        let path: Vec<String> = qualifier.map(TableReference::to_vec).unwrap_or_default();
+        let name = field.name().clone();
+        match frame.relations.iter_mut().find(|relation| relation.path == path) {
+            Some(relation) => relation.columns.get_or_insert_default().push(name),
+            None => frame.relations.push(Relation { path, columns: Some(vec![name]) }),
+        }
+    }
+    literals::whole_number(expr);
+    Walk { scope, ctes: Vec::new() }.expr(expr, &[&frame]);
+}
+
+/// Something in FROM.
+#[derive(Clone, Debug)]
+struct Relation {
+    /// How its columns are qualified.
+    path: Vec<String>,
+    columns: Columns,
+}
+
+/// What is in FROM of one select, and the names that it gives to its items.
+#[derive(Clone, Debug, Default)]
+struct Frame {
+    relations: Vec<Relation>,
+    /// Columns that `USING` has made one.
+    merged: Vec<String>,
+    aliases: Vec<String>,
+}
+
+impl Frame {
+    /// All columns, as `*` gives them.
+    fn star(&self) -> Columns {
+        let mut all: Vec<String> = Vec::new();
+        for relation in &self.relations {
+            for column in relation.columns.as_ref()? {
+                let merged = self.merged.iter().any(|name| same(name, column));
+                if !merged || !all.iter().any(|name| same(name, column)) {
+                    all.push(column.clone());
+                }
+            }
+        }
+        Some(all)
+    }
+
+    fn column(&self, name: &str) -> Found {
+        let mut found = None;
+        for relation in &self.relations {
+            let Some(columns) = &relation.columns else { return Found::Unknown };
+            for column in columns.iter().filter(|column| same(column, name)) {
+                if found.is_none() || column == name {
+                    found = Some(column.clone());
+                }
+            }
+        }
+        found.map_or(Found::Nothing, Found::Spelling)
+    }
+
+    fn alias(&self, name: &str) -> Option<&String> {
+        let exact = self.aliases.iter().find(|alias| *alias == name);
+        exact.or_else(|| self.aliases.iter().find(|alias| same(alias, name)))
+    }
+}
+
+enum Found {
+    Spelling(String),
+    Nothing,
+    /// It may be a column of something that is not known here.
+    Unknown,
+}
+
+fn same(one: &str, other: &str) -> bool {
+    one == other
+        || one.eq_ignore_ascii_case(other)
+        || (!one.is_ascii() && one.to_lowercase() == other.to_lowercase())
+}
+
+fn parts(name: &ObjectName) -> Vec<String> {
+    name.0.iter().filter_map(ObjectNamePart::as_ident).map(|ident| ident.value.clone()).collect()
+}
+
+/// The walk through one query.
+struct Walk<'a> {
+    scope: &'a Scope,
+    /// Common table expressions in scope, the innermost last.
+    ctes: Vec<(String, Columns)>,
+}
+
+impl Walk<'_> {
+    /// Returns the columns that the query gives.
+    fn query(&mut self, query: &mut Query, outer: &[&Frame]) -> Columns {
+        let depth = self.ctes.len();
+        if let Some(with) = &mut query.with {
+            let recursive = with.recursive;
+            with.cte_tables.iter_mut().for_each(|cte| self.cte(cte, recursive, outer));
+        }
+        let (columns, frame) = self.body(&mut query.body, outer);
+        if let Some(order) = &mut query.order_by
+            && let OrderByKind::Expressions(exprs) = &mut order.kind
+        {
+            // A name stands for an item of the select list first.
+            for order in exprs {
+                self.by_alias_first(&mut order.expr, &frame, outer);
+            }
+        }
+        self.ctes.truncate(depth);
+        columns
+    }
+
+    fn by_alias_first(&mut self, expr: &mut Expr, frame: &Frame, outer: &[&Frame]) {
+        if let Expr::Identifier(ident) = expr
+            && let Some(alias) = frame.alias(&ident.value)
+        {
+            ident.value.clone_from(alias);
+            return;
+        }
+        self.within(expr, frame, outer);
+    }
+
+    fn cte(&mut self, cte: &mut Cte, recursive: bool, outer: &[&Frame]) {
+        let name = cte.alias.name.value.clone();
+        let named = alias_columns(&cte.alias);
+        if recursive {
+            self.ctes.push((name.clone(), named.clone()));
+        }
+        let columns = self.query(&mut cte.query, outer);
+        if recursive {
+            self.ctes.pop();
+        }
+        self.ctes.push((name, named.or(columns)));
+    }
+
+    /// The columns that it gives, and what its ORDER BY may name.
+    fn body(&mut self, body: &mut SetExpr, outer: &[&Frame]) -> (Columns, Frame) {
+        match body {
+            SetExpr::Select(select) => self.select(select, outer),
+            SetExpr::Query(query) => {
+                let columns = self.query(query, outer);
+                (columns.clone(), given(columns))
+            }
+            SetExpr::SetOperation { left, right, .. } => {
+                let (columns, _) = self.body(left, outer);
+                self.body(right, outer);
+                (columns.clone(), given(columns))
+            }
+            SetExpr::Values(values) => {
+                let width = values.rows.first().map_or(0, |row| row.len());
+                for value in values.rows.iter_mut().flat_map(|row| row.iter_mut()) {
+                    literals::whole_number(value);
+                    self.expr(value, outer);
+                }
+                let columns: Columns = Some((1..=width).map(|n| format!("column{n}")).collect());
+                (columns.clone(), given(columns))
+            }
+            SetExpr::Table(table) => {
+                let mut parts: Vec<String> = Vec::new();
+                parts.extend(table.schema_name.clone());
+                parts.extend(table.table_name.clone());
+                let columns = self.columns_of(&parts);
+                (columns.clone(), given(columns))
+            }
+            _ => (None, Frame::default()),
+        }
+    }
+
+    fn select(&mut self, select: &mut Select, outer: &[&Frame]) -> (Columns, Frame) {
+        let mut frame = Frame::default();
+        for from in &mut select.from {
+            self.from(from, &mut frame, outer);
+        }
+        if !select.lateral_views.is_empty() {
+            // What they add is not known here.
+            frame.relations.push(Relation { path: Vec::new(), columns: None });
+        }
+        let mut columns: Columns = Some(Vec::new());
+        let mut aliases = Vec::new();
+        for item in &mut select.projection {
+            let given = self.item(item, &frame, outer);
+            if let SelectItem::ExprWithAlias { alias, .. } = item {
+                aliases.push(alias.value.clone());
+            }
+            columns = columns.zip(given).map(|(mut all, more)| {
+                all.extend(more);
+                all
+            });
+        }
+        if select.projection.is_empty() {
+            columns = frame.star();
+        }
+        if let Some(filter) = &mut select.selection {
+            self.within(filter, &frame, outer);
+        }
+        frame.aliases = aliases;
+        if let GroupByExpr::Expressions(exprs, _) = &mut select.group_by {
+            exprs.iter_mut().for_each(|expr| self.within(expr, &frame, outer));
+        }
+        for expr in select.having.iter_mut().chain(&mut select.qualify) {
+            self.within(expr, &frame, outer);
+        }
+        for sort in &mut select.sort_by {
+            self.within(&mut sort.expr, &frame, outer);
+        }
+        for window in &mut select.named_window {
+            let mut walk = Exprs { walk: self, frames: &[&[&frame], outer].concat(), depth: 0 };
+            let _ = window.visit(&mut walk);
+        }
+        (columns, frame)
+    }
+
+    /// Gives an item of a select list its name; returns the columns that it gives.
+    fn item(&mut self, item: &mut SelectItem, frame: &Frame, outer: &[&Frame]) -> Columns {
+        match item {
+            SelectItem::UnnamedExpr(expr) => {
+                let name = names::of(expr);
+                literals::whole_number(expr);
+                self.within(expr, frame, outer);
+                // A star that is an argument has no name of its own.
+                let spelled = match &*expr {
+                    Expr::Identifier(ident) => Some(&ident.value),
+                    Expr::CompoundIdentifier(parts) => parts.last().map(|part| &part.value),
+                    _ => None,
+                };
+                if spelled != Some(&name) {
+                    let alias = Ident::with_quote('`', &name);
+                    let expr = std::mem::replace(expr, Expr::Identifier(Ident::new("")));
+                    *item = SelectItem::ExprWithAlias { expr, alias };
+                }
+                Some(vec![name])
+            }
+            SelectItem::ExprWithAlias { expr, alias } => {
+                literals::whole_number(expr);
+                self.within(expr, frame, outer);
+                Some(vec![alias.value.clone()])
+            }
+            SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) => {
+                let relation = relation_named(frame, &parts(name))?;
+                let path = relation.path.iter().map(|part| Ident::with_quote('`', part));
+                *name = ObjectName(path.map(ObjectNamePart::Identifier).collect());
+                relation.columns.clone()
+            }
+            SelectItem::Wildcard(options) => {
+                if let Some(except) = &mut options.opt_except {
+                    let named = std::iter::once(&mut except.first_element);
+                    for ident in named.chain(&mut except.additional_elements) {
+                        if let Found::Spelling(spelling) = frame.column(&ident.value) {
+                            ident.value = spelling;
+                        }
+                    }
+                    return None;
+                }
+                frame.star()
+            }
+            _ => None,
+        }
+    }
+
+    // ---- FROM -----------------------------------------------------------------------------
+
+    fn from(&mut self, from: &mut TableWithJoins, frame: &mut Frame, outer: &[&Frame]) {
+        self.relation(&mut from.relation, frame, outer);
+        for join in &mut from.joins {
+            self.relation(&mut join.relation, frame, outer);
+            let Some(constraint) = constraint(&mut join.join_operator) else { continue };
+            match constraint {
+                JoinConstraint::On(expr) => self.within(expr, frame, outer),
+                JoinConstraint::Using(names) => {
+                    for name in names {
+                        let Some(ident) = name.0.last_mut() else { continue };
+                        let ObjectNamePart::Identifier(ident) = ident else { continue };
+                        if let Found::Spelling(spelling) = frame.column(&ident.value) {
+                            ident.value = spelling;
+                        }
+                        frame.merged.push(ident.value.clone());
+                    }
+                }
+                JoinConstraint::Natural => {
+                    // Whatever both sides have is one column.
+                    let all: Vec<String> = frame
+                        .relations
+                        .iter()
+                        .flat_map(|r| r.columns.clone().unwrap_or_default())
+                        .collect();
+                    frame.merged.extend(all);
+                }
+                JoinConstraint::None => {}
+            }
+        }
+    }
+
+    fn relation(&mut self, factor: &mut TableFactor, frame: &mut Frame, outer: &[&Frame]) {
+        match factor {
+            TableFactor::Table { name, alias, args, version, .. } => {
+                let mut path = parts(name);
+                let columns = match (&path[..], &args) {
+                    (_, Some(_)) => None,
+                    ([single], None) if self.cte_named(single).is_some() => {
+                        let (spelling, columns) = self.cte_named(single).expect("it was asked for");
+                        path = vec![spelling.clone()];
+                        *name = ObjectName::from(vec![Ident::with_quote('`', spelling)]);
+                        columns
+                    }
+                    _ => match version {
+                        Some(version) => self.columns_then(name, version),
+                        None => self.columns_of(&path),
+                    },
+                };
+                if let Ok((plain, Some(_))) = split_at_sign(name.clone()) {
+                    path = parts(&plain);
+                }
+                frame.relations.push(named_as(alias.as_ref(), path, columns));
+            }
+            TableFactor::Derived { lateral, subquery, alias, .. } => {
+                let columns = match lateral {
+                    true => {
+                        let so_far = frame.clone();
+                        self.query(subquery, &[&[&so_far], outer].concat())
+                    }
+                    false => self.query(subquery, outer),
+                };
+                if let (SetExpr::Values(values), Some(alias)) = (&*subquery.body, alias.as_mut())
+                    && alias.columns.is_empty()
+                {
+                    let width = values.rows.first().map_or(0, |row| row.len());
+                    let names = (1..=width).map(|n| Ident::new(format!("col{n}")));
+                    alias.columns =
+                        names.map(|name| TableAliasColumnDef { name, data_type: None }).collect();
+                }
+                frame.relations.push(named_as(alias.as_ref(), Vec::new(), columns));
+            }
+            TableFactor::NestedJoin { table_with_joins, alias } => match alias {
+                None => self.from(table_with_joins, frame, outer),
+                Some(alias) => {
+                    let mut inner = Frame::default();
+                    self.from(table_with_joins, &mut inner, outer);
+                    frame.relations.push(named_as(Some(alias), Vec::new(), inner.star()));
+                }
+            },
+            _ => frame.relations.push(Relation { path: Vec::new(), columns: None }),
+        }
+    }
+
+    fn cte_named(&self, name: &str) -> Option<(String, Columns)> {
+        self.ctes.iter().rev().find(|(cte, _)| same(cte, name)).cloned()
+    }
+
+    fn columns_of(&self, parts: &[String]) -> Columns {
+        if parts.last().is_some_and(|last| last.contains('@')) {
+            let name = ObjectName::from(parts.iter().map(Ident::new).collect::<Vec<_>>());
+            let (name, Some(moment)) = split_at_sign(name).ok()? else { return None };
+            let Named::Table(table) = self.scope.find(&self::parts(&name)).ok()? else {
+                return None;
+            };
+            return Some(columns(&table_at(self.scope, &table, &moment).ok()?));
+        }
+        match self.scope.find(parts).ok()? {
+            Named::Table(table) => {
+                let found = columns(&table);
+                // A view that did not say its columns.
+                if found.is_empty() { None } else { Some(found) }
+            }
+            Named::TempView(_, query) => match &*query {
+                ViewQuery::Plan(plan) => {
+                    Some(plan.schema().fields().iter().map(|field| field.name().clone()).collect())
+                }
+                ViewQuery::Text { columns: Some(columns), .. } => {
+                    Some(columns.schema.fields().iter().map(|field| field.name().clone()).collect())
+                }
+                ViewQuery::Text { .. } => None,
+            },
+        }
+    }
+
+    fn columns_then(
+        &self,
+        name: &ObjectName,
+        version: &datafusion::sql::sqlparser::ast::TableVersion,
+    ) -> Columns {
+        let Named::Table(table) = self.scope.find(&parts(name)).ok()? else { return None };
+        let moment = moment_of(self.scope, version).ok()?;
+        Some(columns(&table_at(self.scope, &table, &moment).ok()?))
+    }
+
+    // ---- expressions ----------------------------------------------------------------------
+
+    fn within(&mut self, expr: &mut Expr, frame: &Frame, outer: &[&Frame]) {
+        self.expr(expr, &[&[frame], outer].concat());
+    }
+
+    /// The innermost frame comes first.
+    fn expr(&mut self, expr: &mut Expr, frames: &[&Frame]) {
+        let _ = expr.visit(&mut Exprs { walk: self, frames, depth: 0 });
+    }
+}
+
+/// Goes through an expression; subqueries are queries with what is here around them.
+struct Exprs<'w, 'a> {
+    walk: &'w mut Walk<'a>,
+    frames: &'w [&'w Frame],
+    /// How many subqueries the visitor is in; they are done already.
+    depth: usize,
+}
+
+impl VisitorMut for Exprs<'_, '_> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        if self.depth == 0 {
+            self.walk.query(query, self.frames);
+        }
+        self.depth += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if self.depth > 0 {
+            return ControlFlow::Continue(());
+        }
+        match expr {
+            Expr::Identifier(ident) => spell(ident, self.frames),
+            Expr::CompoundIdentifier(parts) => spell_compound(parts, self.frames),
+            other => literals::operands(other),
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn spell(ident: &mut Ident, frames: &[&Frame]) {
+    for frame in frames {
+        match frame.column(&ident.value) {
+            Found::Spelling(spelling) => {
+                ident.value = spelling;
+                return;
+            }
+            Found::Unknown => return,
+            Found::Nothing => {}
+        }
+        if let Some(alias) = frame.alias(&ident.value) {
+            ident.value.clone_from(alias);
+            return;
+        }
+    }
+}
+
+fn spell_compound(idents: &mut Vec<Ident>, frames: &[&Frame]) {
+    let written: Vec<String> = idents.iter().map(|ident| ident.value.clone()).collect();
+    for frame in frames {
+        for split in (1..written.len()).rev() {
+            let Some(relation) = relation_named(frame, &written[..split]) else { continue };
+            let mut spelled: Vec<Ident> =
+                relation.path.iter().map(|part| Ident::with_quote('`', part)).collect();
+            let columns = relation.columns.iter().flatten();
+            let mut column = idents[split].clone();
+            if let Some(spelling) = columns.into_iter().find(|name| same(name, &column.value)) {
+                column.value.clone_from(spelling);
+            }
+            spelled.push(column);
+            spelled.extend(idents[split + 1..].iter().cloned());
+            *idents = spelled;
+            return;
+        }
+    }
+    // A field of a column.
+    if let Some(first) = idents.first_mut() {
+        spell(first, frames);
+    }
+}
+
+/// The relation that a qualifier stands for: its alias, or the end of its name.
+fn relation_named<'f>(frame: &'f Frame, qualifier: &[String]) -> Option<&'f Relation> {
+    frame.relations.iter().find(|relation| {
+        relation.path.len() >= qualifier.len()
+            && relation.path.iter().rev().zip(qualifier.iter().rev()).all(|(a, b)| same(a, b))
+    })
+}
+
+fn named_as(alias: Option<&TableAlias>, path: Vec<String>, columns: Columns) -> Relation {
+    match alias {
+        None => Relation { path, columns },
+        Some(alias) => {
+            let columns = alias_columns(alias).or(columns);
+            Relation { path: vec![alias.name.value.clone()], columns }
+        }
+    }
+}
+
+fn alias_columns(alias: &TableAlias) -> Columns {
+    let names = alias.columns.iter().map(|column| column.name.value.clone());
+    (!alias.columns.is_empty()).then(|| names.collect())
+}
+
+fn columns(table: &annals::Table) -> Vec<String> {
+    table.schema().fields().iter().map(|field| field.name().clone()).collect()
+}
+
+/// What ORDER BY may name where there is no select.
+fn given(columns: Columns) -> Frame {
+    Frame { aliases: columns.unwrap_or_default(), ..Frame::default() }
+}
+
+fn constraint(operator: &mut JoinOperator) -> Option<&mut JoinConstraint> {
+    match operator {
+        JoinOperator::Join(constraint)
+        | JoinOperator::Inner(constraint)
+        | JoinOperator::Left(constraint)
+        | JoinOperator::LeftOuter(constraint)
+        | JoinOperator::Right(constraint)
+        | JoinOperator::RightOuter(constraint)
+        | JoinOperator::FullOuter(constraint)
+        | JoinOperator::CrossJoin(constraint)
+        | JoinOperator::Semi(constraint)
+        | JoinOperator::LeftSemi(constraint)
+        | JoinOperator::RightSemi(constraint)
+        | JoinOperator::Anti(constraint)
+        | JoinOperator::LeftAnti(constraint)
+        | JoinOperator::RightAnti(constraint) => Some(constraint),
+        _ => None,
+    }
+}

@@ -1,0 +1,117 @@
+//! What is done to each query that was parsed: parts that would write, or that no plan would heed,
+//! are refused.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    self, Expr, Query, SetExpr, TableFactor, VisitMut, VisitorMut,
+};
+
+use super::error::ParseError;
+
+pub(super) fn query(query: &mut Query) -> Result<(), ParseError> {
+    inspected(query)
+}
+
+pub(super) fn expr(expr: &mut Expr) -> Result<(), ParseError> {
+    inspected(expr)
+}
+
+pub(super) fn factor(factor: &mut TableFactor) -> Result<(), ParseError> {
+    inspected(factor)
+}
+
+fn inspected(part: &mut impl VisitMut) -> Result<(), ParseError> {
+    match part.visit(&mut Inspector) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(error),
+    }
+}
+
+struct Inspector;
+
+impl VisitorMut for Inspector {
+    type Break = ParseError;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<ParseError> {
+        if !query.locks.is_empty() {
+            return refuse(
+                "FOR UPDATE or FOR SHARE",
+                "leave it out: readers and writers do not wait",
+            );
+        }
+        if let SetExpr::Table(table) = query.body.as_ref()
+            && let Some(name) = &table.table_name
+        {
+            // The planner does not know `TABLE t`.
+            let parts = table
+                .schema_name
+                .iter()
+                .chain([name])
+                .map(|part| ast::Ident::with_quote('`', part));
+            *query.body = all_of(ast::ObjectName::from(parts.collect::<Vec<_>>()));
+        }
+        match body(&query.body) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
+        }
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<ParseError> {
+        // Equal, two nulls included: the planner knows it by its standard name only.
+        if let Expr::BinaryOp { left, op: ast::BinaryOperator::Spaceship, right } = expr {
+            let null = || Box::new(Expr::value(ast::Value::Null));
+            let left = std::mem::replace(left, null());
+            let right = std::mem::replace(right, null());
+            *expr = Expr::IsNotDistinctFrom(left, right);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn refuse(what: &'static str, instead: &'static str) -> ControlFlow<ParseError> {
+    ControlFlow::Break(ParseError::Unsupported { what, instead })
+}
+
+fn body(body: &SetExpr) -> Result<(), ParseError> {
+    match body {
+        SetExpr::Select(select) if select.into.is_some() => Err(ParseError::Unsupported {
+            what: "SELECT … INTO",
+            instead: "write CREATE TABLE … AS SELECT",
+        }),
+        SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) => {
+            Err(ParseError::Unsupported {
+                what: "a statement that writes inside a query",
+                instead: "execute it as a statement of its own",
+            })
+        }
+        SetExpr::Values(values) => {
+            let expected = values.rows.first().map_or(0, |row| row.len());
+            let other = values.rows.iter().position(|row| row.len() != expected);
+            match other {
+                Some(row) => {
+                    Err(ParseError::Values { expected, found: values.rows[row].len(), row })
+                }
+                None => Ok(()),
+            }
+        }
+        SetExpr::SetOperation { left, right, .. } => {
+            self::body(left)?;
+            self::body(right)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `SELECT * FROM` a table.
+fn all_of(name: ast::ObjectName) -> SetExpr {
+    let all = super::parse_query("SELECT * FROM t").expect("it is a query");
+    let mut body = *all.body;
+    if let SetExpr::Select(select) = &mut body
+        && let Some(from) = select.from.first_mut()
+        && let TableFactor::Table { name: named, .. } = &mut from.relation
+    {
+        *named = name;
+    }
+    body
+}
