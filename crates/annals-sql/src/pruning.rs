@@ -20,12 +20,16 @@ use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 /// To read so few rows costs no more than to think about them.
 const ROWS_MIN: usize = 1 << 13;
 
+/// One chunk is read or is not, and mostly it is: it has to be so large for that to be asked.
+const ROWS_MIN_OF_ONE: usize = 1 << 18;
+
 /// Whether it can pay to look for chunks to leave out.
 pub(crate) fn is_worthwhile(chunks: &TableChunks) -> bool {
+    let least = if chunks.len() == 1 { ROWS_MIN_OF_ONE } else { ROWS_MIN };
     let mut rows = 0;
     (0..chunks.len()).any(|chunk| {
         rows += chunks.rows(chunk);
-        rows > ROWS_MIN
+        rows > least
     })
 }
 
