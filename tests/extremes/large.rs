@@ -53,7 +53,7 @@ fn a_store_of_a_million_tables_works_as_one_of_a_few() {
     store.drop_table("renamed").unwrap();
     store.restore("made").unwrap();
     assert_eq!(store.snapshot().table_count(), TABLES);
-    assert_eq!(numbers_of(&store.table("table_0").unwrap()), []);
+    assert_eq!(numbers_of(&store.table("table_0").unwrap()), Vec::<i64>::new());
     steps.step("a drop, a restore of the whole store");
     drop((diff, snapshot, fork, store));
     steps.step("dropped");

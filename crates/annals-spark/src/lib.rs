@@ -25,6 +25,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+/// The examples of the README, as tests: here, where all crates that it speaks of are at hand.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
+
 /// The examples of the page on Spark's words, as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/spark.md")]

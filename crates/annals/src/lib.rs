@@ -39,11 +39,6 @@
 //! The API is synchronous and needs no async runtime. Stores, snapshots, tables, readers and
 //! transactions can be sent to other threads.
 
-/// The examples of the README, as tests.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;
-
 /// The examples of the page on debugging, likewise.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/debugging.md")]
