@@ -291,7 +291,7 @@ fn an_overwrite_keeps_the_partitioning_unless_it_gives_another() {
     save().partition_by(["id"]).save_as_table("t").unwrap();
     assert_eq!(partitioning(), "id");
     // Of another type, but of that name.
-    let rows = record_batch!(("id", Utf8, ["x", "y", "y"])).unwrap();
+    let rows = record_batch!(("id", Utf8, ["x", "y", "y"]), ("n", Int64, [1, 2, 3])).unwrap();
     store.write(rows).mode(SaveMode::Overwrite).save_as_table("t").unwrap();
     assert_eq!((partitioning().as_str(), store.table("t").unwrap().chunk_count()), ("id", 2));
     let rows = record_batch!(("other", Int64, [1])).unwrap();

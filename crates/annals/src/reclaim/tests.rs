@@ -159,7 +159,7 @@ fn what_is_large_is_held_against_the_nearest_later_version() {
         let mut line = Line::default();
         let versions: Vec<Expired> = came.iter().map(|id| expired(*id, u64::MAX)).collect();
         let of_id = |id| versions.iter().find(|one| one.version.id() == VersionId(id)).unwrap();
-        let held = holds.map(|id| Arc::clone(&of_id(id).version));
+        let _held = holds.map(|id| Arc::clone(&of_id(id).version));
         let first = expired(20, 0).version;
         line.retire(versions, Some(Arc::clone(&first)));
         match line.next(true).unwrap() {
@@ -196,4 +196,18 @@ fn a_head_that_somebody_holds_stays() {
     drop(second);
     work_off(&mut line);
     assert_eq!((line.heads.len(), Arc::strong_count(&first)), (1, 2));
+}
+
+#[test]
+fn too_many_versions_and_too_many_bytes_are_each_too_much() {
+    let reclaim = Reclaim::new(10);
+    let crowded = |versions: usize, bytes| {
+        let mut line = Line::default();
+        line.retire((0..versions).map(|id| expired(id as u64, 1)).collect(), None);
+        line.unheld_bytes = bytes;
+        reclaim.is_crowded(&line)
+    };
+    assert!(!crowded(VERSIONS_MAX, 10));
+    assert!(crowded(VERSIONS_MAX + 1, 0) && crowded(VERSIONS_MAX + 2, 0));
+    assert!(crowded(0, 11) && crowded(0, 12));
 }
