@@ -73,7 +73,7 @@ fn rows_that_only_a_tagged_version_has_beside_a_pinned_one_are_not_held_by_the_p
 #[test]
 fn what_expires_between_two_looks_is_not_held_for_that() {
     let version = Arc::new(annals_state::Version::initial(annals_state::Timestamp(0)));
-    let timeline = annals_state::Timeline::starting_at(Arc::clone(&version));
+    let timeline = annals_state::timeline::Timeline::starting_at(Arc::clone(&version));
     // The head's is `version`; the reclaim list has it too by now.
     let _listed = Arc::clone(&version);
     let expired = [Arc::clone(&version)];
