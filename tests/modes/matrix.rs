@@ -310,3 +310,21 @@ fn a_replacement_of_some_rows_may_say_something_of_the_table_too() {
     assert_eq!(table.comment(), Some("who"));
     assert_eq!(seen(&store.snapshot(), "t"), "id Int64, name Utf8: 1, a; 2, c");
 }
+
+#[test]
+fn a_save_that_is_tried_again_is_partitioned_as_the_table_is_by_then() {
+    let store = Store::in_memory();
+    let rows = people([(1, "a"), (2, "b")]);
+    let read = std::iter::once(()).map(|()| {
+        // Another one creates the table while the rows are read.
+        let other = store.write(people([(9, "z")])).partition_by(["name"]);
+        other.save_as_table("t").unwrap();
+        Ok(rows.clone())
+    });
+    let reader = arrow_array::RecordBatchIterator::new(read, rows.schema());
+    let write = store.write(annals::Source::reader(reader)).mode(SaveMode::Overwrite);
+    write.save_as_table("t").unwrap();
+    let table = store.table("t").unwrap();
+    assert_eq!((table.partition_columns(), table.chunk_count()), (vec!["name"], 2));
+    assert_eq!(seen(&store.snapshot(), "t"), "id Int64, name Utf8: 1, a; 2, b");
+}

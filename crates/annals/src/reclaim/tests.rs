@@ -211,3 +211,11 @@ fn too_many_versions_and_too_many_bytes_are_each_too_much() {
     assert!(crowded(VERSIONS_MAX + 1, 0) && crowded(VERSIONS_MAX + 2, 0));
     assert!(crowded(0, 11) && crowded(0, 12));
 }
+
+#[test]
+fn a_head_that_a_reader_holds_is_kept_for_longer_than_by_the_reader() {
+    let (head, reclaim) = (Arc::new(Head::nothing()), Reclaim::new(0));
+    let reader = Arc::clone(&head);
+    reclaim.retire(Some(head), Vec::new(), None);
+    assert_eq!(Arc::strong_count(&reader), 2);
+}

@@ -6,7 +6,7 @@ use arrow_array::types::Int64Type;
 use arrow_buffer::i256;
 use arrow_schema::IntervalUnit;
 
-fn ints(values: &[i64], to: DataType) -> ArrayRef {
+fn ints(values: &[i64], to: &DataType) -> ArrayRef {
     cast(&Int64Array::from(values.to_vec()), &to).unwrap()
 }
 
