@@ -6,7 +6,8 @@ use arrow_array::types::Int64Type;
 use arrow_buffer::i256;
 use arrow_schema::IntervalUnit;
 
-fn ints(values: &[i64], to: &DataType) -> ArrayRef {
+#[expect(clippy::needless_pass_by_value, reason = "its callers make the type on the spot")]
+fn ints(values: &[i64], to: DataType) -> ArrayRef {
     cast(&Int64Array::from(values.to_vec()), &to).unwrap()
 }
 
