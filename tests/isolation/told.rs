@@ -74,7 +74,7 @@ fn columns(name: &str) -> Arc<Schema> {
     Arc::new(Schema::new(vec![Field::new(name, DataType::Int64, true)]))
 }
 
-const ATTEMPTS: [(&str, Attempt, Change); 24] = [
+const ATTEMPTS: [(&str, Attempt, Change); 25] = [
     ("to create what is there", |tx| tx.write(numbers([1])).save_as_table("t").is_err(), drop_t),
     ("to create it empty", |tx| tx.create_table("t", NewTable::new(columns("n"))).is_err(), drop_t),
     (
@@ -130,6 +130,7 @@ const ATTEMPTS: [(&str, Attempt, Change); 24] = [
         |tx| tx.create_database(NewDatabase::new("d").if_not_exists()).is_ok(),
         drop_d,
     ),
+    ("to create a database again", |tx| tx.create_database("d").is_err(), drop_d),
     ("to drop no database", |tx| tx.drop_database("e").is_err(), create_e),
     ("to drop a database with tables", |tx| tx.drop_database("full").is_err(), empty_full),
     ("to restore what was not there", |tx| tx.restore_table("new", At::Latest).is_err(), create),

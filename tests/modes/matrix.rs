@@ -1,7 +1,7 @@
 //! All modes, in all spellings, times all that may be there; on the store and in a transaction.
 
-use annals::error::{CatalogError, WriteError};
-use annals::{Remedy, SaveMode, Saved, Store, StoreBuilder, record_batch};
+use annals::error::{CatalogError, Existing, WriteError};
+use annals::{Remedy, SaveMode, Saved, Store, StoreBuilder, col, record_batch};
 use annals_tests::people;
 
 use crate::{done_since, outcome, seen};
@@ -247,7 +247,9 @@ fn the_kinds_of_refusal_can_be_told_apart() {
         }
     };
     let error = save(SameColumns, SaveMode::ErrorIfExists);
-    assert!(matches!(error, CatalogError::TableExists { .. }), "{error:?}");
+    assert!(matches!(error, CatalogError::TableExists { kind: Existing::Table, .. }), "{error:?}");
+    let error = save(View, SaveMode::ErrorIfExists);
+    assert!(matches!(error, CatalogError::TableExists { kind: Existing::View, .. }), "{error:?}");
     let error = save(View, SaveMode::Append);
     assert!(matches!(error, CatalogError::IsView { .. }), "{error:?}");
     let error = save(NoDatabase, SaveMode::Overwrite);
@@ -275,4 +277,54 @@ fn an_overwritten_table_keeps_its_identity_and_a_replaced_view_is_a_table() {
     assert_eq!(seen(&store.snapshot(), "t"), "id Int64, name Utf8: 3, c; 4, d");
     store.write(people([(5, "e")])).mode(SaveMode::Overwrite).save_as_table("t").unwrap();
     assert_eq!(store.table("t").unwrap().id(), table.id());
+}
+
+#[test]
+fn an_overwrite_keeps_the_partitioning_unless_it_gives_another() {
+    let store = Store::in_memory();
+    let save = || store.write(people([(1, "a"), (2, "b")])).mode(SaveMode::Overwrite);
+    let partitioning = || store.table("t").unwrap().partition_columns().join(", ");
+    save().partition_by(["name"]).save_as_table("t").unwrap();
+    assert_eq!(partitioning(), "name");
+    save().save_as_table("t").unwrap();
+    assert_eq!(partitioning(), "name");
+    save().partition_by(["id"]).save_as_table("t").unwrap();
+    assert_eq!(partitioning(), "id");
+    // Of another type, but of that name.
+    let rows = record_batch!(("id", Utf8, ["x", "y", "y"]), ("n", Int64, [1, 2, 3])).unwrap();
+    store.write(rows).mode(SaveMode::Overwrite).save_as_table("t").unwrap();
+    assert_eq!((partitioning().as_str(), store.table("t").unwrap().chunk_count()), ("id", 2));
+    let rows = record_batch!(("other", Int64, [1])).unwrap();
+    store.write(rows).mode(SaveMode::Overwrite).save_as_table("t").unwrap();
+    assert_eq!(partitioning(), "");
+}
+
+#[test]
+fn a_replacement_of_some_rows_may_say_something_of_the_table_too() {
+    let store = Store::in_memory();
+    store.write(people([(1, "a"), (2, "b")])).save_as_table("t").unwrap();
+    let write = store.write(people([(2, "c")])).mode(SaveMode::Overwrite);
+    let write = write.replace_where(col("id").eq(2)).comment("who").property("team", "x");
+    assert_eq!(write.save_as_table("t").unwrap().rows(), 1);
+    let table = store.table("t").unwrap();
+    assert_eq!(table.comment(), Some("who"));
+    assert_eq!(seen(&store.snapshot(), "t"), "id Int64, name Utf8: 1, a; 2, c");
+}
+
+#[test]
+fn a_save_that_is_tried_again_is_partitioned_as_the_table_is_by_then() {
+    let store = Store::in_memory();
+    let rows = people([(1, "a"), (2, "b")]);
+    let read = std::iter::once(()).map(|()| {
+        // Another one creates the table while the rows are read.
+        let other = store.write(people([(9, "z")])).partition_by(["name"]);
+        other.save_as_table("t").unwrap();
+        Ok(rows.clone())
+    });
+    let reader = arrow_array::RecordBatchIterator::new(read, rows.schema());
+    let write = store.write(annals::Source::reader(reader)).mode(SaveMode::Overwrite);
+    write.save_as_table("t").unwrap();
+    let table = store.table("t").unwrap();
+    assert_eq!((table.partition_columns(), table.chunk_count()), (vec!["name"], 2));
+    assert_eq!(seen(&store.snapshot(), "t"), "id Int64, name Utf8: 1, a; 2, b");
 }

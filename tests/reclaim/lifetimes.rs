@@ -157,3 +157,21 @@ fn at_the_end_of_numbers_lifetimes_end_as_everywhere() {
     assert_eq!((watch.try_next().is_none(), watch.has_ended()), (true, true));
     assert!(Store::in_memory().settle(WAIT_MAX));
 }
+
+#[test]
+fn what_is_let_go_of_late_is_freed_though_nothing_is_committed() {
+    let _turn = one_at_a_time();
+    let store = keeping(1).build();
+    overwrite(&store, "t", 1);
+    let held = store.snapshot();
+    overwrite(&store, "t", 2);
+    assert!(store.settle(WAIT_MAX));
+    // Long enough for the pauses to have grown; if not, this shows less and fails no sooner.
+    std::thread::sleep(Duration::from_secs(1));
+    drop(held);
+    let begin = std::time::Instant::now();
+    while store.awaiting_reclaim() != AwaitingReclaim::default() {
+        assert!(begin.elapsed() < ENOUGH, "{:?}", store.awaiting_reclaim());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

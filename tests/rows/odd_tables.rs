@@ -122,3 +122,26 @@ fn a_compaction_says_that_it_cannot_sort_by_a_type() {
         "a compaction cannot sort by a column of that type; leave it out"
     );
 }
+
+/// What a change writes anew is cut as the store says, and so is what a compaction makes.
+#[test]
+fn chunks_are_of_the_size_that_the_store_says() {
+    let size = ChunkSize { rows_min: 1, rows_max: 2, ..ChunkSize::default() };
+    let store = StoreBuilder::new().chunk_size(size).build();
+    store.write(numbers(0..6)).save_as_table("t").unwrap();
+    let chunks = || store.table("t").unwrap().chunk_count();
+    assert_eq!(chunks(), 3);
+    store.update("t", [set("n", 7)], Filter::all()).unwrap();
+    assert_eq!(chunks(), 3);
+    store.merge("t", numbers([7])).on(["n"]).when_matched_update_all().execute().unwrap();
+    assert_eq!(chunks(), 3);
+    let four = ChunkSize { rows_min: 1, rows_max: 1, ..size };
+    store
+        .write(numbers(0..6))
+        .chunk_size(four)
+        .mode(SaveMode::Overwrite)
+        .save_as_table("t")
+        .unwrap();
+    store.compact("t").unwrap();
+    assert!(chunks() >= 3, "{}", chunks());
+}

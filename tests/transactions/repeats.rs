@@ -274,3 +274,17 @@ fn of_two_attempts_of_one_write_at_once_one_is_applied() {
         assert_eq!(numbers_of(&store.table("t").unwrap()), [0, 7]);
     }
 }
+
+#[test]
+fn a_transaction_knows_whether_its_sequence_was_applied() {
+    let store = store_of(StoreBuilder::new());
+    let applied = |sequence| store.begin().idempotent("loader", sequence).applied_in();
+    assert_eq!((store.begin().applied_in(), applied(0)), (None, None));
+    let mut tx = store.begin();
+    tx.idempotent("loader", 3);
+    tx.write(numbers([7])).mode(SaveMode::Append).save_as_table("t").unwrap();
+    let version = tx.commit().unwrap().version();
+    append(&store, 8);
+    assert_eq!([2, 3, 4].map(applied), [Some(version), Some(version), None]);
+    assert_eq!(store.begin().idempotent("other", 3).applied_in(), None);
+}

@@ -159,3 +159,22 @@ impl Version {
         self.commit.as_ref()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_of_a_transaction_holds_the_version_that_was_published() {
+        let published = Arc::new(Version::initial(Timestamp(0)));
+        let of = |base: &Arc<Version>, id| {
+            Arc::new(base.speculative_holding(VersionId(id), base.catalog().clone()))
+        };
+        let first = of(&published, 1);
+        let second = of(&first, 2);
+        assert_eq!(Arc::strong_count(&published), 3);
+        assert_eq!(Arc::strong_count(&first), 1, "no chain");
+        drop((first, second));
+        assert_eq!(Arc::strong_count(&published), 1);
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::builder::{ListBuilder, StringViewBuilder};
+use arrow_array::builder::{Int64Builder, ListBuilder, StringViewBuilder};
 use arrow_array::types::Int32Type;
 use arrow_array::*;
 use arrow_buffer::Buffer;
@@ -155,6 +155,21 @@ fn bytes_are_those_of_the_rows() {
     }
     for array in samples() {
         assert!(chunk_of(array.slice(1, 2)).bytes() <= chunk_of(array).bytes());
+    }
+}
+
+#[test]
+fn lists_of_any_length_are_the_same_when_they_are_copied() {
+    let mut lists = ListBuilder::new(Int64Builder::new());
+    for row in 0..40_000 {
+        lists.append_value((0..row % 5).map(Some));
+    }
+    let lists: ArrayRef = Arc::new(lists.finish());
+    for (from, rows) in [(20_000, 12), (39_993, 7), (0, 9)] {
+        let slice = lists.slice(from, rows);
+        let chunk = chunk_of(Arc::clone(&slice));
+        assert_eq!(chunk.batch().column(0), &slice, "from {from}");
+        assert!(unique_buffer_bytes([&chunk]) < 1024, "from {from}: not copied");
     }
 }
 

@@ -291,3 +291,24 @@ fn the_bounds_of_no_rows_are_those_of_nothing() {
     assert_eq!((found.null_count, found.rows, found.exact), (0, 0, true));
     assert!(found.min.is_none() && found.max.is_none());
 }
+
+/// The order of floats puts one that is no number by its bits, and those change when it is cast.
+#[test]
+fn a_half_float_that_is_no_number_bounds_nothing_once_it_is_wider() {
+    use arrow_array::Float16Array;
+    use arrow_array::types::{ArrowPrimitiveType, Float16Type, Float32Type};
+    type Half = <Float16Type as ArrowPrimitiveType>::Native;
+    let of = |half| schema(&[(0, "f", half)]);
+    let mut made = Made::new(vec![of(DataType::Float16), of(DataType::Float32)]);
+    // 1, 2; -2, 1, a signalling NaN; a negative quiet NaN, 1.
+    for bits in [vec![0x3c00, 0x4000], vec![0xc000, 0x3c00, 0x7c01], vec![0xfe00, 0x3c00]] {
+        let halves = Float16Array::from_iter_values(bits.into_iter().map(Half::from_bits));
+        made.add(0, vec![Arc::new(halves)], &[]);
+    }
+    let told = made.state.chunks().map(|(_, entry)| {
+        let found = bounds(&made.state, entry, 0);
+        [found.min, found.max].map(|of| of.map(|of| of.as_primitive::<Float32Type>().value(0)))
+    });
+    let expected = [[Some(1.0), Some(2.0)], [Some(-2.0), None], [None, Some(1.0)]];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+}

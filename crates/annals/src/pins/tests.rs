@@ -69,3 +69,16 @@ fn rows_that_only_a_tagged_version_has_beside_a_pinned_one_are_not_held_by_the_p
     drop(held);
     assert_eq!(told(&store.pins()), []);
 }
+
+#[test]
+fn what_expires_between_two_looks_is_not_held_for_that() {
+    let version = Arc::new(annals_state::Version::initial(annals_state::Timestamp(0)));
+    let timeline = annals_state::timeline::Timeline::starting_at(Arc::clone(&version));
+    // The head's is `version`; the reclaim list has it too by now.
+    let _listed = Arc::clone(&version);
+    let expired = [Arc::clone(&version)];
+    let pins = || Pins::of(&timeline, &expired, &std::collections::BTreeMap::new());
+    assert_eq!(pins().0, []);
+    let _reader = Arc::clone(&version);
+    assert_eq!(pins().0.iter().map(|pin| pin.holders).collect::<Vec<_>>(), [1]);
+}

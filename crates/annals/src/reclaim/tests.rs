@@ -35,7 +35,9 @@ fn what_a_held_version_shares_with_those_after_it_counts_for_it_in_the_end() {
     let first = expired(3_000, 0).version;
     line.retire(versions, Some(Arc::clone(&first)));
     assert_eq!(work_off(&mut line), (0, 0));
-    assert_eq!((line.awaiting().versions, line.awaiting().held), (1, 1));
+    // Its own byte, and those of the 2,989 after it.
+    let bytes = 1 + 2_989;
+    assert_eq!(line.awaiting(), AwaitingReclaim { versions: 1, held: 1, bytes });
     assert!(line.is_settled() && line.waits());
     drop(held);
     assert!(!line.is_settled());
@@ -104,4 +106,116 @@ fn a_store_tells_what_waits_and_who_is_held() {
     drop(held);
     assert!(store.settle(Duration::from_secs(60)));
     assert_eq!(store.awaiting_reclaim(), AwaitingReclaim::default());
+}
+
+#[test]
+fn what_waits_is_counted_wherever_it_is_and_not_forgotten() {
+    let mut line = Line::default();
+    assert!(!line.waits());
+    let [zero, one, two] = [expired(0, u64::MAX), expired(1, u64::MAX), expired(2, 1)];
+    let last = expired(3, 1);
+    let held = Arc::clone(&last.version);
+    line.retire(vec![zero, one, two, last], None);
+    let awaiting = |versions, held| AwaitingReclaim { versions, held, bytes: 4 };
+    assert!(line.waits(), "what has come");
+    assert_eq!(line.awaiting(), awaiting(4, 1));
+    let work = line.next(false).unwrap();
+    assert_eq!((line.awaiting(), line.busy), (awaiting(4, 1), 1), "large, held, and in work");
+    drop(held);
+    line.done(work.run());
+    while line.look() {}
+    work_off(&mut line);
+    assert_eq!(line.awaiting(), AwaitingReclaim::default());
+
+    line.retire(vec![expired(4, 1)], None);
+    let work = line.next(true).unwrap();
+    assert!(line.waits() && line.unheld() == 0, "what is in work");
+    line.done(work.run());
+    assert!(!line.waits());
+    line.close(Arc::new(Head::nothing()));
+    assert!(line.waits(), "the last head of a store");
+    work_off(&mut line);
+    assert!(!line.waits());
+}
+
+#[test]
+fn what_is_small_is_freed_in_slices() {
+    let mut line = Line::default();
+    let (half, parts) = (SLICE as u64 / 2, 5);
+    line.retire((0..parts).map(|id| expired(id, half)).collect(), None);
+    let mut freed = Vec::new();
+    while let Some(work) = line.next(true) {
+        if let Work::Free(versions, _) = &work {
+            freed.push(versions.len());
+        }
+        line.done(work.run());
+    }
+    assert_eq!(freed, [2, 2, 1]);
+}
+
+#[test]
+fn what_is_large_is_held_against_the_nearest_later_version() {
+    let nearest = |came: &[u64], holds: Option<u64>| {
+        let mut line = Line::default();
+        let versions: Vec<Expired> = came.iter().map(|id| expired(*id, u64::MAX)).collect();
+        let of_id = |id| versions.iter().find(|one| one.version.id() == VersionId(id)).unwrap();
+        let _held = holds.map(|id| Arc::clone(&of_id(id).version));
+        let first = expired(20, 0).version;
+        line.retire(versions, Some(Arc::clone(&first)));
+        match line.next(true).unwrap() {
+            Work::Open(expired, later) => (expired.version.id().0, later.id().0),
+            _ => panic!("it is large, and there is a later one"),
+        }
+    };
+    assert_eq!(nearest(&[5, 7, 9], None), (5, 7));
+    assert_eq!(nearest(&[5], None), (5, 20));
+    assert_eq!(nearest(&[7, 5], None), (7, 20), "an older one came later");
+    assert_eq!(nearest(&[5, 7, 9], Some(9)), (5, 7));
+    assert_eq!(nearest(&[5, 7, 9], Some(7)), (5, 7));
+}
+
+#[test]
+fn what_somebody_takes_hold_of_as_it_is_taken_apart_is_gone_from_the_list() {
+    let mut line = Line::default();
+    let first = expired(2, 0).version;
+    line.retire(vec![expired(1, u64::MAX)], Some(Arc::clone(&first)));
+    let Some(Work::Open(one, later)) = line.next(true) else { panic!("it is large") };
+    let reader = Arc::clone(&one.version);
+    line.done(Work::Open(one, later).run());
+    assert_eq!(line.awaiting(), AwaitingReclaim::default());
+    drop(reader);
+}
+
+#[test]
+fn a_head_that_somebody_holds_stays() {
+    let mut line = Line::default();
+    let heads = [0, 1].map(|_| Arc::new(Head::nothing()));
+    line.heads.extend(heads.iter().cloned());
+    assert!(line.next(true).is_none());
+    let [first, second] = heads;
+    drop(second);
+    work_off(&mut line);
+    assert_eq!((line.heads.len(), Arc::strong_count(&first)), (1, 2));
+}
+
+#[test]
+fn too_many_versions_and_too_many_bytes_are_each_too_much() {
+    let reclaim = Reclaim::new(10);
+    let crowded = |versions: usize, bytes| {
+        let mut line = Line::default();
+        line.retire((0..versions).map(|id| expired(id as u64, 1)).collect(), None);
+        line.unheld_bytes = bytes;
+        reclaim.is_crowded(&line)
+    };
+    assert!(!crowded(VERSIONS_MAX, 10));
+    assert!(crowded(VERSIONS_MAX + 1, 0) && crowded(VERSIONS_MAX + 2, 0));
+    assert!(crowded(0, 11) && crowded(0, 12));
+}
+
+#[test]
+fn a_head_that_a_reader_holds_is_kept_for_longer_than_by_the_reader() {
+    let (head, reclaim) = (Arc::new(Head::nothing()), Reclaim::new(0));
+    let reader = Arc::clone(&head);
+    reclaim.retire(Some(head), Vec::new(), None);
+    assert_eq!(Arc::strong_count(&reader), 2);
 }

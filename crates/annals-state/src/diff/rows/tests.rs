@@ -242,6 +242,7 @@ fn an_absent_state_has_no_rows_and_a_shared_one_no_difference() {
     let counts = |before, after| {
         let diff = RowDiff::between(before, after).by_key(&[ColumnId(0)]).unwrap();
         let counts = diff.counts();
+        assert_eq!(diff.is_empty(), counts.deleted + counts.updated + counts.inserted == 0);
         (counts.deleted, counts.updated, counts.inserted)
     };
     assert_eq!(counts(None, Some(&state)), (0, 0, 2));
@@ -264,4 +265,68 @@ fn the_text_is_bounded_and_shows_what_changed() {
     assert_eq!(lines[0], "14 deleted, 1 updated, 1 inserted");
     assert_eq!((lines[1], lines[10]), ("- #0: 0, 0", "- #10: 1, 10"));
     assert_eq!(lines[11..], ["- … and 4 more", "~ #3: 0, 3 → 4", "+ #100: 1, 12"]);
+}
+
+#[test]
+fn what_is_left_out_of_the_text_is_said() {
+    let row = |id, changed| Row { id, changed, value: (id + changed) as i64 };
+    let (mut before, mut after) = (Table::empty(), Table::empty());
+    before.put(&(0..13).map(|id| row(id, 0)).collect::<Vec<_>>());
+    after.put(&(0..13).map(|id| row(id, 5)).collect::<Vec<_>>());
+    let (before, after) = (Arc::new(before.state), Arc::new(after.state));
+    let text = RowDiff::between(Some(&before), Some(&after)).to_string();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 12, "{text}");
+    assert_eq!((lines[1], lines[11]), ("~ #0: 0, 0 → 5", "~ … and 3 more"));
+
+    for (columns, expected) in [(12, "7, 7"), (13, "7, …")] {
+        let wide = |at: u32| {
+            Column::new(ColumnId(at), Field::new(format!("c{at}"), DataType::Int64, true))
+        };
+        let schema = Arc::new(TableSchema::new((0..columns).map(wide).collect()).unwrap());
+        let value: arrow_array::ArrayRef = Arc::new(Int64Array::from(vec![7]));
+        let values = vec![value; columns as usize];
+        let batch = RecordBatch::try_new(Arc::clone(schema.arrow()), values).unwrap();
+        let text = RowDiff::between(None, Some(&state_of(&schema, batch))).to_string();
+        let shown = text.lines().nth(1).unwrap();
+        assert!(shown.ends_with(expected), "{columns} columns: {shown}");
+        assert_eq!(shown.matches('7').count(), 12, "{columns} columns: {shown}");
+    }
+}
+
+fn state_of(schema: &Arc<TableSchema>, batch: RecordBatch) -> Arc<TableState> {
+    let details = Arc::new(Details::default());
+    let mut state = TableState::empty(TableKind::Managed, Arc::clone(schema), details);
+    let chunk = Arc::new(Chunk::new(batch));
+    let (ids, birth) = (RowIds::From(0), VersionId(1));
+    state.chunks.insert(0, ChunkEntry { chunk, ids, birth, layout: 0, deleted: None });
+    Arc::new(state)
+}
+
+#[test]
+fn two_that_parted_may_have_put_different_rows_in_one_place() {
+    let mut one = Table::empty();
+    one.put(&[Row { id: 1, changed: 1, value: 5 }]);
+    let mut other = one.clone();
+    one.put(&[Row { id: 2, changed: 2, value: 6 }, Row { id: 3, changed: 2, value: 7 }]);
+    other.put(&[Row { id: 9, changed: 2, value: 8 }]);
+    let diff = RowDiff::between(Some(&Arc::new(one.state)), Some(&Arc::new(other.state)));
+    let ids = |rows: Vec<(u64, u64, Option<i64>)>| rows.iter().map(|row| row.0).collect::<Vec<_>>();
+    assert_eq!(ids(read(diff.deleted(Under::Own).map(Result::unwrap))), [2, 3]);
+    assert_eq!(ids(read(diff.inserted(Under::Own).map(Result::unwrap))), [9]);
+}
+
+#[test]
+fn rows_without_columns_equal_each_other() {
+    let schema = Arc::new(TableSchema::new(Vec::new()).unwrap());
+    let state = |rows, first| {
+        let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(rows));
+        let arrow = Arc::clone(schema.arrow());
+        let batch = RecordBatch::try_new_with_options(arrow, Vec::new(), &options).unwrap();
+        let mut state = TableState::clone(&state_of(&schema, batch));
+        state.chunks.get_mut(&0).unwrap().ids = RowIds::From(first);
+        Arc::new(state)
+    };
+    let diff = RowDiff::between(Some(&state(3, 0)), Some(&state(2, 10))).by_value().unwrap();
+    assert_eq!(diff.counts(), RowCounts { deleted: 1, updated: 0, inserted: 0 });
 }

@@ -6,6 +6,7 @@ use arrow_array::types::Int64Type;
 use arrow_buffer::i256;
 use arrow_schema::IntervalUnit;
 
+#[expect(clippy::needless_pass_by_value, reason = "its callers make the type on the spot")]
 fn ints(values: &[i64], to: DataType) -> ArrayRef {
     cast(&Int64Array::from(values.to_vec()), &to).unwrap()
 }

@@ -34,3 +34,12 @@ fn a_child_does_not_wait_for_a_lock_that_nobody_gives_back() {
     drop(locked);
     assert_eq!(parents.lock().line(3).unheld(), 1);
 }
+
+#[test]
+fn of_other_stores_only_those_that_are_gone_have_to_be_settled() {
+    let pool = pool_that_waits();
+    let mut lines = pool.lock();
+    assert!(!lines.is_settled(3) && lines.is_settled(4));
+    lines.line(3).close(Arc::new(crate::published::Head::nothing()));
+    assert!(!lines.is_settled(4));
+}
