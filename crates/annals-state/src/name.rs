@@ -8,6 +8,8 @@
 //! **Rule:** a name is 1 to [`NAME_BYTES_MAX`] bytes of any text without control characters.
 //! Names never become paths, so `..`, `a/b` or `CON` are names like any other.
 
+mod given;
+
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
@@ -15,6 +17,8 @@ use std::hash::{Hash, Hasher};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::sync::Arc;
+
+pub use self::given::{ToDatabaseName, ToTableName};
 
 /// The longest part of a name, in bytes of UTF-8.
 pub const NAME_BYTES_MAX: usize = 1024;
@@ -383,74 +387,6 @@ fn write_part(f: &mut fmt::Formatter<'_>, part: &str) -> fmt::Result {
         f.write_str(part)
     } else {
         write!(f, "`{}`", part.replace('`', "``"))
-    }
-}
-
-/// Anything that names a table: a parsed [`TableName`], or text to parse.
-pub trait ToTableName {
-    /// The name; borrowed where it was parsed before.
-    ///
-    /// # Errors
-    ///
-    /// [`NameError`] if text does not parse; see [`TableName::parse`].
-    fn to_table_name(&self) -> Result<Cow<'_, TableName>, NameError>;
-}
-
-impl ToTableName for TableName {
-    fn to_table_name(&self) -> Result<Cow<'_, TableName>, NameError> {
-        Ok(Cow::Borrowed(self))
-    }
-}
-
-impl ToTableName for str {
-    fn to_table_name(&self) -> Result<Cow<'_, TableName>, NameError> {
-        TableName::parse(self).map(Cow::Owned)
-    }
-}
-
-impl ToTableName for String {
-    fn to_table_name(&self) -> Result<Cow<'_, TableName>, NameError> {
-        self.as_str().to_table_name()
-    }
-}
-
-impl<T: ToTableName + ?Sized> ToTableName for &T {
-    fn to_table_name(&self) -> Result<Cow<'_, TableName>, NameError> {
-        (**self).to_table_name()
-    }
-}
-
-/// Anything that names a database: a parsed [`DatabaseName`], or text to parse.
-pub trait ToDatabaseName {
-    /// The name; borrowed where it was parsed before.
-    ///
-    /// # Errors
-    ///
-    /// [`NameError`] if text does not parse; see [`DatabaseName::parse`].
-    fn to_database_name(&self) -> Result<Cow<'_, DatabaseName>, NameError>;
-}
-
-impl ToDatabaseName for DatabaseName {
-    fn to_database_name(&self) -> Result<Cow<'_, DatabaseName>, NameError> {
-        Ok(Cow::Borrowed(self))
-    }
-}
-
-impl ToDatabaseName for str {
-    fn to_database_name(&self) -> Result<Cow<'_, DatabaseName>, NameError> {
-        DatabaseName::parse(self).map(Cow::Owned)
-    }
-}
-
-impl ToDatabaseName for String {
-    fn to_database_name(&self) -> Result<Cow<'_, DatabaseName>, NameError> {
-        self.as_str().to_database_name()
-    }
-}
-
-impl<T: ToDatabaseName + ?Sized> ToDatabaseName for &T {
-    fn to_database_name(&self) -> Result<Cow<'_, DatabaseName>, NameError> {
-        (**self).to_database_name()
     }
 }
 
