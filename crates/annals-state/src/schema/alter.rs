@@ -180,7 +180,7 @@ impl<'a> Alteration<'a> {
     }
 }
 
-/// One change at a time. Several at once are an [`Alteration`]'s.
+/// One change at a time. Several at once are an `Alteration`'s.
 impl TableSchema {
     /// The schema with `fields` behind the present columns. `next` is the table's next free id.
     ///
