@@ -166,8 +166,6 @@ fn what_is_let_go_of_late_is_freed_though_nothing_is_committed() {
     let held = store.snapshot();
     overwrite(&store, "t", 2);
     assert!(store.settle(WAIT_MAX));
-    // Long enough for the pauses to have grown; if not, this shows less and fails no sooner.
-    std::thread::sleep(Duration::from_secs(1));
     drop(held);
     let begin = std::time::Instant::now();
     while store.awaiting_reclaim() != AwaitingReclaim::default() {

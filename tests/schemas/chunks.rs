@@ -209,6 +209,34 @@ fn a_stream_that_was_converted_is_not_guessed_back() {
 }
 
 #[test]
+fn an_overwrite_that_is_decided_again_gives_its_new_columns_ids_of_their_own() {
+    // While it is read another column is added, under the id that `b` was to have.
+    let store = Store::in_memory();
+    store.write(batch(&[("a", Int64, &["1"])])).save_as_table("t").unwrap();
+    let asked = Cell::new(0);
+    let source = counted(&asked, vec![batch(&[("a", Int64, &["2"]), ("b", Utf8, &["y"])])], |n| {
+        if n == 1 {
+            let other = arrow_schema::Field::new("c", Int64, true);
+            store.add_columns("t", [other]).unwrap();
+        }
+    });
+    let saved = store.write(source).mode(SaveMode::Overwrite).save_as_table("t").unwrap();
+    assert_eq!((asked.get(), saved.committed().unwrap().retries()), (2, 1));
+    assert_eq!(crate::rows(&store), ["2, y"]);
+    let diff = store.at(2).unwrap().diff(&store.snapshot());
+    let came: Vec<_> = diff.tables[0]
+        .details()
+        .columns
+        .into_iter()
+        .filter_map(|change| {
+            let annals::ColumnChange::Added { name, .. } = change else { return None };
+            Some(name)
+        })
+        .collect();
+    assert_eq!(came, ["b"], "not `c` under another name");
+}
+
+#[test]
 fn a_stream_that_fails_leaves_the_store_as_it_was_and_is_not_asked_again() {
     let store = Store::in_memory();
     store.write(numbers([0])).save_as_table("t").unwrap();

@@ -355,7 +355,7 @@ fn carry_over(
 }
 
 /// Whether rows that the transaction takes out have been written anew by others.
-fn is_compacted_under(tip: &Head, request: &Request<'_>) -> bool {
+pub(crate) fn is_compacted_under(tip: &Head, request: &Request<'_>) -> bool {
     let base = request.base.id();
     tip.version.id() != base
         && Relocation::is_needed(&request.draft.writes, base, tip.version.catalog())

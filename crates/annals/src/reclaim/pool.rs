@@ -151,7 +151,7 @@ impl Pool {
             if sync::is_over() {
                 return;
             }
-            let idle = pause >= PAUSE_MAX && !lines.waits();
+            let idle = lines.may_sleep(pause);
             lines = if idle {
                 lines.thread = Thread::Asleep;
                 self.called.wait(lines).unwrap_or_else(PoisonError::into_inner)
@@ -163,7 +163,7 @@ impl Pool {
             };
             // Whoever called has set it already; a wake-up without a call has not.
             lines.thread = Thread::Awake;
-            pause = if idle { PAUSE_MIN } else { (pause * 2).min(PAUSE_MAX) };
+            pause = if idle { PAUSE_MIN } else { longer(pause) };
             drop(lines);
             crate::cell::collect();
             let begin = Instant::now();
@@ -178,6 +178,11 @@ impl Pool {
             pause = pause.max((begin.elapsed() * IDLE).min(IDLE_MAX));
         }
     }
+}
+
+/// The pause after this one, as long as there is nothing to do.
+fn longer(pause: Duration) -> Duration {
+    (pause * 2).min(PAUSE_MAX)
 }
 
 impl Lines {
@@ -205,6 +210,12 @@ impl Lines {
 
     pub(super) fn waits(&self) -> bool {
         self.lines.values().any(Line::waits)
+    }
+
+    /// Whether the thread, whose pauses are so long by now, may sleep until it is called: nobody
+    /// calls when what is held is let go of.
+    fn may_sleep(&self, pause: Duration) -> bool {
+        pause >= PAUSE_MAX && !self.waits()
     }
 
     #[cfg(any(annals_sync = "shuttle", annals_sync = "loom"))]

@@ -1,4 +1,4 @@
-//! What becomes of the lists in a child process.
+//! What becomes of the lists in a child process, and how long the thread pauses.
 
 use super::*;
 
@@ -42,4 +42,28 @@ fn of_other_stores_only_those_that_are_gone_have_to_be_settled() {
     assert!(!lines.is_settled(3) && lines.is_settled(4));
     lines.line(3).close(Arc::new(crate::published::Head::nothing()));
     assert!(!lines.is_settled(4));
+}
+
+#[test]
+fn who_comes_second_in_a_child_uses_the_lists_of_the_first() {
+    // The lists that this process has are not these: others have put theirs in the place already.
+    let late = Arc::new(pool_that_waits());
+    assert!(Arc::ptr_eq(&after_fork(late), &current()));
+}
+
+#[test]
+fn the_thread_sleeps_only_where_nobody_holds_what_it_must_look_at_again() {
+    let pool = Pool::new();
+    assert!(pool.lock().may_sleep(PAUSE_MAX) && pool.lock().may_sleep(IDLE_MAX));
+    assert!(!pool.lock().may_sleep(PAUSE_MIN), "there may be more in a moment");
+    let pool = pool_that_waits();
+    assert!(!pool.lock().may_sleep(PAUSE_MAX) && !pool.lock().may_sleep(PAUSE_MIN));
+}
+
+#[test]
+fn pauses_grow_to_the_longest() {
+    let pauses = std::iter::successors(Some(PAUSE_MIN), |pause| Some(longer(*pause)));
+    let pauses: Vec<Duration> = pauses.take(10).collect();
+    assert!(pauses.is_sorted_by(|a, b| a < b || *b == PAUSE_MAX), "{pauses:?}");
+    assert_eq!(pauses.last(), Some(&PAUSE_MAX));
 }
