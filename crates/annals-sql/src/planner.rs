@@ -32,10 +32,23 @@ use crate::error::SqlError;
 use crate::scope::Scope;
 use crate::travel::Relations;
 
+/// How much stack is taken if less than [`LEFT`] is left; memory only as far as it is touched.
+const ROOM: usize = 64 << 20;
+/// More than threads usually have: an expression of some hundred operators needs megabytes.
+const LEFT: usize = 16 << 20;
+
+/// Plans with room for views of views and for chains of operators, whose length the parser does
+/// not bound. Overflowing the stack would end the process.
+fn with_room<T>(plan: impl FnOnce() -> T) -> T {
+    stacker::maybe_grow(LEFT, ROOM, plan)
+}
+
 /// The plan of a query.
 pub(crate) fn plan_query(scope: &Scope, mut query: ast::Query) -> Result<LogicalPlan, SqlError> {
-    casing::query(scope, &mut query);
-    plan_statement(scope, ast::Statement::Query(Box::new(query)))
+    with_room(|| {
+        casing::query(scope, &mut query);
+        plan_statement(scope, ast::Statement::Query(Box::new(query)))
+    })
 }
 
 /// The plan of a statement that `DataFusion` plans: a query, or one explained.
@@ -44,7 +57,7 @@ pub(crate) fn plan_statement(
     statement: ast::Statement,
 ) -> Result<LogicalPlan, SqlError> {
     let names = Names::new(scope);
-    Ok(SqlToRel::new(&names).sql_statement_to_plan(statement)?)
+    Ok(with_room(|| SqlToRel::new(&names).sql_statement_to_plan(statement))?)
 }
 
 /// The plan of an expression over `schema`.
@@ -53,9 +66,11 @@ pub(crate) fn plan_expr(
     mut expr: ast::Expr,
     schema: &DFSchema,
 ) -> Result<Expr, SqlError> {
-    casing::expr(scope, &mut expr, schema);
-    let names = Names::new(scope);
-    Ok(SqlToRel::new(&names).sql_to_expr(expr, schema, &mut PlannerContext::new())?)
+    with_room(|| {
+        casing::expr(scope, &mut expr, schema);
+        let names = Names::new(scope);
+        Ok(SqlToRel::new(&names).sql_to_expr(expr, schema, &mut PlannerContext::new())?)
+    })
 }
 
 /// An expression without columns, as far as it can be computed before the query runs.

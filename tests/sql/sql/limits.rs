@@ -114,3 +114,22 @@ fn a_scan_gives_way_to_others() {
         assert!(stopped.is_err());
     });
 }
+
+#[test]
+fn deep_views_work_and_deeper_types_are_refused() {
+    let store = Store::in_memory();
+    store.write(record_batch!(("n", Int64, [1, 2])).unwrap()).save_as_table("t").unwrap();
+    let session = SqlSession::new(&store);
+    run(async {
+        for view in 0..20 {
+            let below = if view == 0 { "t".to_owned() } else { format!("v{}", view - 1) };
+            let sql = format!("CREATE VIEW v{view} AS SELECT n FROM {below}");
+            session.collect(&sql).await.unwrap();
+        }
+        assert_eq!(column(&session, "SELECT count(*) FROM v19").await, ["2"]);
+
+        let deep = format!("CREATE TABLE d (a {}INT{})", "ARRAY<".repeat(2_000), ">".repeat(2_000));
+        let error = error(&session, &deep).await.to_string();
+        assert!(error.contains("nested so deeply"), "{error}");
+    });
+}

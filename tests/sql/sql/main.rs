@@ -4,6 +4,7 @@
 
 mod catalog;
 mod commands;
+mod differential;
 mod files;
 mod functions;
 mod isolation;

@@ -111,3 +111,18 @@ fn text_is_utf8_and_not_a_view_of_it() {
         }
     });
 }
+
+#[test]
+fn a_backslash_before_a_wildcard_is_left_to_like() {
+    let (store, session) = new_session();
+    let texts = record_batch!(("s", Utf8, ["50%", "50x", "_b", "ab"])).unwrap();
+    store.write(texts).save_as_table("escaped").unwrap();
+    run(async {
+        let percent = column(&session, r"SELECT s FROM escaped WHERE s LIKE '50\%'").await;
+        assert_eq!(percent, ["50%"]);
+        let line = column(&session, r"SELECT s FROM escaped WHERE s LIKE '\_b'").await;
+        assert_eq!(line, ["_b"]);
+        session.collect(r"DELETE FROM escaped WHERE s LIKE '\_b'").await.unwrap();
+        assert_eq!(column(&session, "SELECT count(*) FROM escaped").await, ["3"]);
+    });
+}

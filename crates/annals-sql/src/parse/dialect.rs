@@ -32,6 +32,11 @@ impl Dialect for SparkDialect {
         true
     }
 
+    fn ignores_wildcard_escapes(&self) -> bool {
+        // `'50\%'` keeps its backslash, which only `LIKE` understands.
+        true
+    }
+
     fn supports_numeric_prefix(&self) -> bool {
         true
     }

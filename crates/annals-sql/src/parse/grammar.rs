@@ -12,13 +12,15 @@ use crate::statement::{ExprText, Name, Properties, QueryText};
 
 static DIALECT: SparkDialect = SparkDialect;
 
-/// How deep a query may be nested.
-const DEPTH_MAX: usize = 128;
+/// How deep a query or a type may be nested.
+pub(super) const DEPTH_MAX: usize = 128;
 
 pub(super) struct Grammar<'t> {
     text: &'t str,
     tokens: Vec<TokenWithSpan>,
     parser: Parser<'static>,
+    /// How many types the one that is read lies in.
+    pub(super) types: usize,
 }
 
 impl<'t> Grammar<'t> {
@@ -27,7 +29,7 @@ impl<'t> Grammar<'t> {
         let parser = Parser::new(&DIALECT)
             .with_recursion_limit(DEPTH_MAX)
             .with_tokens_with_locations(tokens.clone());
-        Ok(Self { text, tokens, parser })
+        Ok(Self { text, tokens, parser, types: 0 })
     }
 
     /// The statement is complete; only a semicolon may follow.

@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Field, Fields, IntervalUnit, TimeUnit};
 use datafusion::sql::sqlparser::tokenizer::Token;
 
 use super::error::ParseError;
-use super::grammar::Grammar;
+use super::grammar::{DEPTH_MAX, Grammar};
 use crate::statement::Column;
 
 /// The metadata of a field that holds its comment.
@@ -25,6 +25,19 @@ pub(super) struct Found {
 
 impl Grammar<'_> {
     pub(super) fn data_type(&mut self) -> Result<Found, ParseError> {
+        if self.types == DEPTH_MAX {
+            return Err(ParseError::Unsupported {
+                what: "a type nested so deeply",
+                instead: "write it with fewer levels",
+            });
+        }
+        self.types += 1;
+        let found = self.one_type();
+        self.types -= 1;
+        found
+    }
+
+    fn one_type(&mut self) -> Result<Found, ParseError> {
         let Some(Token::Word(word)) = self.peek(0) else { return self.expected("a type") };
         let word = word.value.to_ascii_uppercase();
         let mut declared = None;
