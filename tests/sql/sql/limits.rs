@@ -133,3 +133,34 @@ fn deep_views_work_and_deeper_types_are_refused() {
         assert!(error.contains("nested so deeply"), "{error}");
     });
 }
+
+#[test]
+fn long_chains_of_operators_work_or_are_refused() {
+    let store = Store::in_memory();
+    let session = SqlSession::new(&store);
+    run(async {
+        session
+            .sql("CREATE TABLE c AS SELECT * FROM VALUES (1, 2), (3, 4) AS v (a, b)")
+            .await
+            .unwrap();
+        let chain =
+            |operand: &str, operator: &str, count: usize| vec![operand; count].join(operator);
+        // Some grouping of `AND` and `OR` is as good as any other.
+        let held = chain("(a = 1 OR b = 4)", " AND ", 1_000);
+        let sql = format!("SELECT count(*) FROM c WHERE {held}");
+        assert_eq!(column(&session, &sql).await, ["2"]);
+        let none = chain("a = 7", " OR ", 1_000);
+        session.sql(&format!("DELETE FROM c WHERE {none}")).await.unwrap();
+        let all = chain("a > 0", " AND ", 1_000);
+        session.sql(&format!("DELETE FROM c WHERE {all} AND b = 4")).await.unwrap();
+        assert_eq!(session.sql("SELECT * FROM c").await.unwrap().count().await.unwrap(), 1);
+        // That of others is not.
+        let sum = format!("SELECT {} AS n", chain("1", " + ", 150));
+        assert_eq!(column(&session, &sum).await, ["150"]);
+        for operator in [" + ", " || ", " * "] {
+            let long = format!("SELECT {} AS n", chain("1", operator, 50_000));
+            let error = error(&session, &long).await.to_string();
+            assert!(error.contains("more than 200 operators"), "{error}");
+        }
+    });
+}

@@ -7,6 +7,7 @@ use datafusion::sql::sqlparser::ast::{
     self, Expr, Query, SetExpr, TableFactor, VisitMut, VisitorMut,
 };
 
+use super::chains;
 use super::error::ParseError;
 
 pub(super) fn query(query: &mut Query) -> Result<(), ParseError> {
@@ -22,13 +23,17 @@ pub(super) fn factor(factor: &mut TableFactor) -> Result<(), ParseError> {
 }
 
 fn inspected(part: &mut impl VisitMut) -> Result<(), ParseError> {
-    match part.visit(&mut Inspector) {
+    match part.visit(&mut Inspector::default()) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),
     }
 }
 
-struct Inspector;
+#[derive(Default)]
+struct Inspector {
+    /// Expressions around the one that is looked at.
+    depth: usize,
+}
 
 impl VisitorMut for Inspector {
     type Break = ParseError;
@@ -58,7 +63,21 @@ impl VisitorMut for Inspector {
         }
     }
 
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<ParseError> {
+        chains::balance(expr);
+        self.depth += 1;
+        if self.depth > chains::DEPTH_MAX {
+            chains::let_go(expr);
+            return refuse(
+                "an expression of more than 200 operators in a row",
+                "compute part of it in a subquery, or group it by parentheses",
+            );
+        }
+        ControlFlow::Continue(())
+    }
+
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<ParseError> {
+        self.depth -= 1;
         // Equal, two nulls included: the planner knows it by its standard name only.
         if let Expr::BinaryOp { left, op: ast::BinaryOperator::Spaceship, right } = expr {
             let null = || Box::new(Expr::value(ast::Value::Null));

@@ -1,0 +1,81 @@
+//! Long chains of operators. `a AND b AND c …` is parsed into a tree as deep as the chain is long,
+//! and whoever walks such a tree recurses as deep: planners, optimizers, what drops it. Overflowing
+//! the stack would end the process, so chains whose grouping does not matter are made shallow, and
+//! what stays deep is refused.
+
+use std::mem;
+
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Value};
+
+/// Expressions in each other, at most. Unoptimized code overflows a stack of 2 MiB at some 250.
+pub(super) const DEPTH_MAX: usize = 200;
+
+/// Shorter chains stay as they were written: a column without an alias is called by its text.
+const LONG: usize = 32;
+
+/// Makes a long chain of `AND` or of `OR` shallow. Operands keep their order.
+pub(super) fn balance(expr: &mut Expr) {
+    let op = match expr {
+        Expr::BinaryOp { op: op @ (BinaryOperator::And | BinaryOperator::Or), .. } => op.clone(),
+        _ => return,
+    };
+    if length(expr, &op) <= LONG {
+        return;
+    }
+    let mut operands = Vec::new();
+    let mut rest = mem::replace(expr, Expr::value(Value::Null));
+    *expr = loop {
+        match rest {
+            Expr::BinaryOp { left, op: same, right } if same == op => {
+                operands.push(*right);
+                rest = *left;
+            }
+            first => {
+                operands.push(first);
+                operands.reverse();
+                break joined(operands, &op);
+            }
+        }
+    };
+}
+
+/// How many operators there are in a row.
+fn length(mut expr: &Expr, op: &BinaryOperator) -> usize {
+    let mut length = 0;
+    while let Expr::BinaryOp { left, op: same, .. } = expr
+        && same == op
+    {
+        (expr, length) = (left, length + 1);
+    }
+    length
+}
+
+/// Joins neighbours in pairs until one is left.
+fn joined(mut operands: Vec<Expr>, op: &BinaryOperator) -> Expr {
+    while operands.len() > 1 {
+        let mut pairs = Vec::with_capacity(operands.len().div_ceil(2));
+        let mut rest = operands.into_iter();
+        while let Some(left) = rest.next() {
+            pairs.push(match rest.next() {
+                Some(right) => {
+                    Expr::BinaryOp { left: Box::new(left), op: op.clone(), right: Box::new(right) }
+                }
+                None => left,
+            });
+        }
+        operands = pairs;
+    }
+    operands.pop().expect("a chain has operands")
+}
+
+/// Drops an expression however deep it is: what is around an operator first, then its left side.
+pub(super) fn let_go(expr: &mut Expr) {
+    let mut rest = mem::replace(expr, Expr::value(Value::Null));
+    loop {
+        rest = match rest {
+            Expr::BinaryOp { left, .. } => *left,
+            Expr::Cast { expr, .. } | Expr::IsNull(expr) | Expr::IsNotNull(expr) => *expr,
+            _ => return,
+        };
+    }
+}
