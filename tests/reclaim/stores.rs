@@ -61,6 +61,20 @@ fn snapshots_outlive_their_store_and_are_not_the_last_to_hold_it() {
 }
 
 #[test]
+fn what_an_emptied_store_had_is_waited_for_too() {
+    let _turn = one_at_a_time();
+    let store = keeping(1).build();
+    save_chunks(&store, "large", 20_000);
+    let snapshot = store.snapshot();
+    store.drop_table("large").unwrap();
+    let before = allocated();
+    drop(store);
+    drop(snapshot);
+    assert!(Store::in_memory().settle(WAIT_MAX));
+    assert!(before - allocated() > 20_000 * 100, "{} bytes are back", before - allocated());
+}
+
+#[test]
 fn a_fork_and_its_origin_free_each_what_is_its_own() {
     let _turn = one_at_a_time();
     let start = allocated();

@@ -179,6 +179,17 @@ impl Reclaim {
     }
 }
 
+impl Drop for Reclaim {
+    /// What still waits is from now on waited for by whoever waits for stores that are gone. Here,
+    /// and not in [`close`](Reclaim::close), for an empty store and one whose end panicked do not
+    /// come there.
+    fn drop(&mut self) {
+        if let Some(line) = pool::current().lock().known_line(self.line) {
+            line.orphan();
+        }
+    }
+}
+
 /// Waits until all is freed that stores had which are gone, and ends the thread; to be called when
 /// the last of a scenario is gone.
 ///

@@ -105,8 +105,12 @@ impl Line {
 
     /// Takes over all that the store had.
     pub(super) fn close(&mut self, head: Arc<Head>) {
-        self.closed = true;
         self.last = Some(head);
+    }
+
+    /// The store is gone.
+    pub(super) fn orphan(&mut self) {
+        self.closed = true;
     }
 
     /// Whether there is something to do, or to look at again. If not, it can be forgotten.
