@@ -68,6 +68,8 @@ conditions! {
         "Cannot resolve <sqlExpr> due to data type mismatch: <details>.",
     "DATA_SOURCE_NOT_FOUND" "42K02"
         "Failed to find the data source: <provider>. Make sure the provider name is correct and the package is properly registered and compatible with your Spark version.",
+    "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION" "22003"
+        "Decimal precision <precision> exceeds max precision <maxPrecision>.",
     "DIVIDE_BY_ZERO" "22012"
         "Division by zero. Use `try_divide` to tolerate divisor being 0 and return NULL instead. If necessary set <config> to \"false\" to bypass this error.",
     "EXCEED_LIMIT_LENGTH" "54006"
@@ -211,6 +213,7 @@ conditions! {
     "_LEGACY_ERROR_TEMP_1163" "" "Specified partitioning does not match that of the existing table <tableName>. Specified partition columns: [<specifiedPartCols>]. Existing partition columns: [<existingPartCols>].",
     "_LEGACY_ERROR_TEMP_1164" "" "Specified bucketing does not match that of the existing table <tableName>. Specified bucketing: <specifiedBucketString>. Existing bucketing: <existingBucketString>.",
     "_LEGACY_ERROR_TEMP_1166" "" "bucketing column '<bucketCol>' should not be part of partition columns '<normalizedPartCols>'.",
+    "_LEGACY_ERROR_TEMP_1228" "" "Decimal scale (<scale>) cannot be greater than precision (<precision>).",
     "_LEGACY_ERROR_TEMP_1241" "" "CREATE-TABLE-AS-SELECT cannot create table with location to a non-empty directory <tablePath>. To allow overwriting the existing non-empty directory, set '<config>' to true.",
     "_LEGACY_ERROR_TEMP_1310" "" "Couldn't find a catalog to handle the identifier <quote>.",
     "_LEGACY_ERROR_TEMP_1312" "" "'<operation>' does not support bucketBy right now.",

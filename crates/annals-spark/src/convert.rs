@@ -362,7 +362,10 @@ fn distance(from: &str, to: &str) -> usize {
     row[to.len()]
 }
 
-/// A text that is no statement.
+/// The most digits that a decimal has.
+const DIGITS_MAX: u64 = 38;
+
+/// A text that is no statement, or no type.
 pub(crate) fn parse(error: &ParseError) -> SparkError {
     match error {
         ParseError::Empty => SparkError::plain("PARSE_EMPTY_STATEMENT"),
@@ -383,6 +386,18 @@ pub(crate) fn parse(error: &ParseError) -> SparkError {
                 ("actualNumCols", found.to_string()),
                 ("rowIndex", row.to_string()),
             ],
+        ),
+        ParseError::NoType { name } => SparkError::new(
+            "UNSUPPORTED_DATATYPE",
+            [("typeName", format!("\"{}\"", name.to_uppercase()))],
+        ),
+        ParseError::Decimal { precision, .. } if *precision > DIGITS_MAX => SparkError::new(
+            "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION",
+            [("precision", precision.to_string()), ("maxPrecision", DIGITS_MAX.to_string())],
+        ),
+        ParseError::Decimal { precision, scale } => SparkError::new(
+            "_LEGACY_ERROR_TEMP_1228",
+            [("scale", scale.to_string()), ("precision", precision.to_string())],
         ),
         ParseError::Unsupported { what, .. } if what.contains("Hive") => SparkError::new(
             "NOT_SUPPORTED_COMMAND_WITHOUT_HIVE_SUPPORT",

@@ -30,6 +30,25 @@ pub enum ParseError {
         name: String,
     },
 
+    /// There is no such type.
+    #[error("{name} is no type; the types are those of Spark, such as BIGINT or ARRAY<STRING>")]
+    NoType {
+        /// The name, as it was written.
+        name: String,
+    },
+
+    /// A decimal of more digits than there can be, or with more after the point than in all.
+    #[error(
+        "a decimal has 1 to 38 digits and no more of them after the point than in all; \
+         decimal({precision},{scale}) has not"
+    )]
+    Decimal {
+        /// The digits in all.
+        precision: u64,
+        /// Those after the point.
+        scale: u64,
+    },
+
     /// Rows of `VALUES` differ in length.
     #[error(
         "row {row} of VALUES, counted from 0, has {found} values where the first has {expected}"
