@@ -14,10 +14,11 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
 use datafusion::datasource::{MemTable, provider_as_source};
+use datafusion::execution::FunctionRegistry;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion_spark::SessionStateBuilderSpark;
 
-use crate::ansi::Arithmetic;
+use crate::ansi::{Arithmetic, Negation};
 use crate::catalog::Catalog;
 use crate::conf::Conf;
 use crate::convert::{self, Names, Told};
@@ -139,6 +140,8 @@ impl SessionBuilder {
             let options = state.config_mut().options_mut();
             options.execution.enable_ansi_mode = true;
             options.execution.time_zone = Some("UTC".to_owned());
+            let negation = Arc::new(Negation::new());
+            state.register_function_rewrite(negation).expect("sessions take rewrites of functions");
             if let Some(numbers) = state.table_functions().get("range").cloned() {
                 state.register_udtf("range", Arc::new(Range::new(numbers)));
             }

@@ -49,6 +49,19 @@ pub enum ParseError {
         scale: u64,
     },
 
+    /// A number that is not of the type that it is written as.
+    #[error("{text} is no {type_name}: these go from {least} to {most}")]
+    NumberRange {
+        /// The digits, without the letter behind them.
+        text: String,
+        /// The type, in a word.
+        type_name: &'static str,
+        /// The smallest number of the type.
+        least: &'static str,
+        /// The largest.
+        most: &'static str,
+    },
+
     /// Rows of `VALUES` differ in length.
     #[error(
         "row {row} of VALUES, counted from 0, has {found} values where the first has {expected}"
