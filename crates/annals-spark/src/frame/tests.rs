@@ -309,3 +309,29 @@ fn joins_and_groups_may_give_columns_of_one_name() {
         Ok(())
     });
 }
+
+#[test]
+fn a_temporary_table_is_a_view_of_its_session_without_rows() {
+    run(|spark| async move {
+        spark.sql("CREATE TEMPORARY TABLE tt (id INT, name STRING) USING parquet").await?;
+        assert_eq!(spark.sql("SELECT name, id FROM tt").await?.columns(), ["name", "id"]);
+        assert_eq!(spark.table("tt")?.count().await?, 0);
+        assert!(spark.new_session().table("tt").is_err());
+        for (sql, condition) in [
+            (
+                "CREATE TEMPORARY TABLE tt (id INT) USING parquet",
+                "TEMP_TABLE_OR_VIEW_ALREADY_EXISTS",
+            ),
+            ("CREATE TEMPORARY TABLE s.tt (id INT) USING parquet", "INVALID_TEMP_OBJ_QUALIFIER"),
+            ("CREATE TEMPORARY TABLE a (id INT) USING nosuch", "DATA_SOURCE_NOT_FOUND"),
+            ("CREATE TEMPORARY TABLE a (id INT)", "_LEGACY_ERROR_TEMP_0035"),
+            ("INSERT INTO tt VALUES (1, 'a')", "UNSUPPORTED_INSERT.RDD_BASED"),
+        ] {
+            let error = spark.sql(sql).await.unwrap_err();
+            assert_eq!(error.condition(), Some(condition), "{sql}: {error}");
+        }
+        spark.sql("DROP VIEW tt").await?;
+        assert!(spark.table("tt").is_err());
+        Ok(())
+    });
+}
