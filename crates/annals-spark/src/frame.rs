@@ -2,6 +2,7 @@
 
 mod actions;
 mod combine;
+mod depth;
 mod grouped;
 mod schema;
 mod twice;
@@ -21,6 +22,7 @@ use crate::error::SparkError;
 use crate::session::Session;
 use crate::show;
 
+pub use depth::STEPS_MAX;
 pub use grouped::GroupedData;
 pub(crate) use twice::{placed_back, query as query_over_one, shares_a_name};
 
@@ -35,15 +37,14 @@ pub(crate) const THIS: &str = "__this";
 pub struct DataFrame {
     session: Session,
     plan: Arc<LogicalPlan>,
+    /// How deep the plan is.
+    steps: usize,
 }
 
 impl DataFrame {
     pub(crate) fn new(session: Session, plan: LogicalPlan) -> Self {
-        Self { session, plan: Arc::new(plan) }
-    }
-
-    fn with(&self, plan: LogicalPlan) -> Self {
-        Self::new(self.session.clone(), plan)
+        let steps = depth::steps_of(&plan);
+        Self { session, plan: Arc::new(plan), steps }
     }
 
     fn told(&self, error: datafusion::error::DataFusionError) -> SparkError {
@@ -55,13 +56,15 @@ impl DataFrame {
         build: impl FnOnce(LogicalPlanBuilder) -> datafusion::error::Result<LogicalPlanBuilder>,
     ) -> Result<Self, SparkError> {
         let builder = LogicalPlanBuilder::from(self.plan.as_ref().clone());
-        let plan = build(builder).and_then(LogicalPlanBuilder::build);
-        plan.map(|plan| self.with(plan)).map_err(|error| self.told(error))
+        let build = || build(builder).and_then(LogicalPlanBuilder::build);
+        let plan = depth::with_room(self.steps, build).map_err(|error| self.told(error))?;
+        self.step(plan)
     }
 
     /// The frame of a query over this one, which it names [`THIS`].
     fn query(&self, text: &str) -> Result<Self, SparkError> {
-        self.shown(twice::query(&self.session, THIS, &self.plan, text)?)
+        let query = || twice::query(&self.session, THIS, &self.plan, text);
+        self.step(depth::with_room(self.steps, query)?)?.shown()
     }
 
     /// The plan.
@@ -78,6 +81,10 @@ impl DataFrame {
 
     /// The columns, with the types that Spark has.
     pub fn schema(&self) -> SchemaRef {
+        depth::with_room(self.steps, || self.settled_schema())
+    }
+
+    fn settled_schema(&self) -> SchemaRef {
         // What a union gives is settled only when its sides are brought together.
         let united = self.plan.exists(|node| Ok(matches!(node, LogicalPlan::Union(_))));
         if united.unwrap_or_default() {
@@ -292,7 +299,8 @@ impl DataFrame {
     /// select.
     fn filter_below(&self, condition: &str) -> Option<Result<Self, SparkError>> {
         let LogicalPlan::Projection(selected) = self.plan.as_ref() else { return None };
-        let below = Self { session: self.session.clone(), plan: Arc::clone(&selected.input) };
+        let (session, plan) = (self.session.clone(), Arc::clone(&selected.input));
+        let below = Self { session, plan, steps: self.steps.saturating_sub(1) };
         let predicate = match Column::text(condition).resolve(&self.session, &below.plan) {
             Ok(mut exprs) => exprs.pop()?.unalias(),
             Err(_) => return None,

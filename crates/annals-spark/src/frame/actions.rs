@@ -32,7 +32,7 @@ impl DataFrame {
     /// [`SparkError`] if the query fails.
     pub async fn to_batches(&self) -> Result<Vec<RecordBatch>, SparkError> {
         let frame = self.session.sql_session().frame(self.plan.as_ref().clone());
-        let batches = frame.collect().await.map_err(|error| self.told(error))?;
+        let batches = self.with_room(frame.collect()).await.map_err(|error| self.told(error))?;
         let schema = self.schema();
         batches.iter().map(|batch| schema::as_spark_has_it(batch, &schema)).collect()
     }
@@ -53,7 +53,7 @@ impl DataFrame {
     /// [`SparkError`] if the query fails.
     pub async fn count(&self) -> Result<usize, SparkError> {
         let frame = self.session.sql_session().frame(self.plan.as_ref().clone());
-        frame.count().await.map_err(|error| self.told(error))
+        self.with_room(frame.count()).await.map_err(|error| self.told(error))
     }
 
     /// Whether there are no rows.

@@ -1,8 +1,11 @@
 //! Frames put together with other frames, and divided into groups.
 
-use datafusion::common::ScalarValue;
-use datafusion::logical_expr::lit;
+use std::sync::Arc;
 
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{LogicalPlan, Union, lit};
+
+use super::depth::with_room;
 use super::twice::{self, at};
 use super::{DataFrame, GroupedData, THIS};
 use crate::column::Column;
@@ -19,14 +22,28 @@ impl DataFrame {
     ///
     /// [`SparkError`] if the numbers of columns differ.
     pub fn union(&self, other: &Self) -> Result<Self, SparkError> {
+        let steps = (self.steps, other.steps);
         if twice::any(&self.plan) || twice::any(&other.plan) {
             let (one, other) = (self.placed()?, other.placed()?);
-            let both = self.with(one.as_ref().clone());
-            let both = both.build(|builder| builder.union(other.as_ref().clone()))?;
-            return self.shown(both.plan.as_ref().clone());
+            return self.united(&one, &other, steps)?.shown();
         }
-        let other = other.plan.as_ref().clone();
-        self.build(|builder| builder.union(other))
+        self.united(&self.plan, &other.plan, steps)
+    }
+
+    /// Unions of unions are one: programs make them in loops, and the plan stays as it is deep.
+    fn united(
+        &self,
+        one: &Arc<LogicalPlan>,
+        other: &Arc<LogicalPlan>,
+        steps: (usize, usize),
+    ) -> Result<Self, SparkError> {
+        let (mut inputs, steps) = match one.as_ref() {
+            LogicalPlan::Union(union) => (union.inputs.clone(), steps.0.max(steps.1 + 1)),
+            _ => (vec![Arc::clone(one)], steps.0.max(steps.1) + 1),
+        };
+        inputs.push(Arc::clone(other));
+        let union = Union::try_new_with_loose_types(inputs).map_err(|error| self.told(error))?;
+        self.steps_with(LogicalPlan::Union(union), steps)
     }
 
     /// The rows of both, column by name. With `allow_missing_columns`, what one of them lacks is
@@ -93,9 +110,11 @@ impl DataFrame {
 
     /// A query over this frame and another, whose columns it names by [`at`].
     fn query_with(&self, other: &Self, text: &str) -> Result<Self, SparkError> {
-        let (this, other) = (self.placed()?, other.placed()?);
-        let plan = self.session.query_over(&[(THIS, &this), (OTHER, &other)], text)?;
-        self.shown(plan)
+        let (this, second) = (self.placed()?, other.placed()?);
+        let frames: [(&str, &LogicalPlan); 2] = [(THIS, &this), (OTHER, &second)];
+        let plan =
+            with_room(self.steps.max(other.steps), || self.session.query_over(&frames, text))?;
+        self.joined(other, plan)?.shown()
     }
 
     /// The two joined on columns that both have, which the result has once. `how` is `inner`,

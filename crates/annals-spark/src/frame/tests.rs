@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::DataFrame;
 use crate::functions::{avg, col, count, expr, lit, max, sum, upper};
 use crate::testing::{people, run, texts};
 
@@ -332,6 +333,87 @@ fn a_temporary_table_is_a_view_of_its_session_without_rows() {
         }
         spark.sql("DROP VIEW tt").await?;
         assert!(spark.table("tt").is_err());
+        Ok(())
+    });
+}
+
+/// As [`run`], on a stack of the size that threads have.
+fn run_on_a_plain_stack<F>(test: impl FnOnce(crate::Session) -> F + Send + 'static)
+where
+    F: Future<Output = Result<(), crate::SparkError>>,
+{
+    let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let session = crate::Session::new(&annals::Store::in_memory());
+        runtime.unwrap().block_on(test(session)).unwrap();
+    });
+    thread.unwrap().join().unwrap();
+}
+
+#[test]
+fn frames_of_many_steps_run_and_those_of_too_many_are_refused() {
+    type Step = fn(&DataFrame, &DataFrame) -> Result<DataFrame, crate::SparkError>;
+    let steps: [(&str, Step); 4] = [
+        ("column", |frame, _| frame.with_column("x", lit(7))),
+        ("filter", |frame, _| {
+            frame.filter(crate::Column::from(
+                datafusion::prelude::col("id").gt_eq(datafusion::prelude::lit(1)),
+            ))
+        }),
+        ("limit", |frame, _| frame.limit(9)),
+        ("union", |frame, other| other.union(frame)),
+    ];
+    run_on_a_plain_stack(move |spark| async move {
+        let begin = people(&spark, &[(1, "a")]);
+        for (name, step) in steps {
+            let (mut frame, mut count) = (begin.select(["id", "name"])?, 0);
+            let error = loop {
+                match step(&frame, &begin) {
+                    Ok(next) => (frame, count) = (next, count + 1),
+                    Err(error) => break error,
+                }
+            };
+            assert!(error.to_string().contains("1000 is the most"), "{name}: {error}");
+            assert!((900..1000).contains(&count), "{name}: {count} steps");
+            let rows = if name == "union" { count + 1 } else { 1 };
+            assert_eq!(frame.count().await?, rows, "{name}");
+            assert_eq!(frame.collect().await?.len(), rows, "{name}");
+            // What is kept begins anew.
+            assert!(step(&frame.cache().await?, &begin).is_ok());
+        }
+        // A long union is one step, and a plan that is shared is walked once.
+        let mut union = begin.clone();
+        for _ in 0..2_000 {
+            union = union.union(&begin)?;
+        }
+        assert_eq!(union.count().await?, 2_001);
+        let mut joined = begin.select(["id"])?;
+        for _ in 0..30 {
+            joined = joined.join(&begin, &["id"], "left_semi")?;
+        }
+        assert_eq!(joined.count().await?, 1);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_view_of_a_view_counts_as_the_steps_below_it() {
+    run_on_a_plain_stack(|spark| async move {
+        let mut frame = people(&spark, &[(1, "a")]);
+        for _ in 0..500 {
+            frame = frame.limit(9)?;
+        }
+        frame.create_temp_view("v")?;
+        let mut over = spark.sql("SELECT * FROM v").await?;
+        let refused = (0..600).find_map(|_| match over.limit(9) {
+            Ok(next) => {
+                over = next;
+                None
+            }
+            Err(error) => Some(error),
+        });
+        assert!(refused.is_some());
+        assert_eq!(over.count().await?, 1);
         Ok(())
     });
 }

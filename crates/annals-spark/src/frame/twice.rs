@@ -87,12 +87,10 @@ impl DataFrame {
     }
 
     /// The frame of a plan over [`placed`](Self::placed) ones, with the names that columns had.
-    pub(super) fn shown(&self, plan: LogicalPlan) -> Result<Self, SparkError> {
-        let placed = self.with(plan);
-        let is_placed = |name: &String| name.starts_with(PLACE);
-        match placed.columns().iter().any(is_placed) {
-            true => placed.project(placed.own_columns()),
-            false => Ok(placed),
+    pub(super) fn shown(self) -> Result<Self, SparkError> {
+        match self.columns().iter().any(|name| name.starts_with(PLACE)) {
+            true => self.project(self.own_columns()),
+            false => Ok(self),
         }
     }
 }
