@@ -151,3 +151,18 @@ fn what_does_not_fit_is_an_error_and_no_other_number() {
         Ok(())
     });
 }
+
+#[test]
+fn deep_expressions_are_planned() {
+    run(|spark| async move {
+        let nested = |count, around: fn(String) -> String| {
+            (0..count).fold("id".to_owned(), |inner, _| around(inner))
+        };
+        let coalesced = nested(60, |inner| format!("coalesce({inner}, 7)"));
+        let chosen = nested(100, |inner| format!("CASE WHEN id = 1 THEN 5 ELSE {inner} END"));
+        let added = nested(9, |inner| format!("CASE WHEN id > 1 THEN 1 + {inner} ELSE 0 END"));
+        let sql = format!("SELECT {coalesced} AS a, {chosen} AS b, {added} AS c FROM range(3)");
+        assert_eq!(texts(&spark.sql(&sql).await?).await?, ["0 0 0", "1 5 0", "2 2 11"]);
+        Ok(())
+    });
+}

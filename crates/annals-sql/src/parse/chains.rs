@@ -5,13 +5,24 @@
 
 use std::mem;
 
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Value};
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
+    ObjectName, Value,
+};
 
 /// Expressions in each other, at most. Unoptimized code overflows a stack of 2 MiB at some 250.
 pub(super) const DEPTH_MAX: usize = 200;
 
 /// Shorter chains stay as they were written: a column without an alias is called by its text.
 const LONG: usize = 32;
+
+/// So many `coalesce` in each other stay as they were written, likewise.
+const NESTED: usize = 8;
+
+/// `CASE` in each other with an operator or a function between, at most. The planner asks each for
+/// its type and whether it may be null, and a function finds out both for either: twice the work
+/// with each level, and a second for some twelve in unoptimized code.
+pub(super) const CASES_MAX: usize = 12;
 
 /// Makes a long chain of `AND` or of `OR` shallow. Operands keep their order.
 pub(super) fn balance(expr: &mut Expr) {
@@ -37,6 +48,61 @@ pub(super) fn balance(expr: &mut Expr) {
             }
         }
     };
+}
+
+/// Makes one `coalesce` of many in each other, which the optimizer would double with each of them.
+pub(super) fn flatten(expr: &mut Expr) {
+    if alternatives(expr).is_none() {
+        return;
+    }
+    let (mut length, mut inner) = (0, &*expr);
+    while let Some([FunctionArg::Unnamed(FunctionArgExpr::Expr(first)), ..]) = alternatives(inner) {
+        (inner, length) = (first, length + 1);
+    }
+    if length <= NESTED {
+        return;
+    }
+    let mut args = Vec::new();
+    let mut rest = mem::replace(expr, Expr::value(Value::Null));
+    let mut outermost = None;
+    while alternatives(&rest).is_some()
+        && let Expr::Function(mut function) = rest
+    {
+        let FunctionArguments::List(list) = &mut function.args else {
+            unreachable!("it has alternatives")
+        };
+        let mut own = mem::take(&mut list.args);
+        let first = own.remove(0);
+        args.extend(own.into_iter().rev());
+        outermost.get_or_insert(function);
+        let FunctionArg::Unnamed(FunctionArgExpr::Expr(first)) = first else {
+            unreachable!("its alternatives are expressions")
+        };
+        rest = first;
+    }
+    args.push(FunctionArg::Unnamed(FunctionArgExpr::Expr(rest)));
+    args.reverse();
+    if let Some(mut function) = outermost {
+        function.name = ObjectName::from(vec![Ident::new("coalesce")]);
+        if let FunctionArguments::List(list) = &mut function.args {
+            list.args = args;
+        }
+        *expr = Expr::Function(function);
+    }
+}
+
+/// What a `coalesce` chooses from.
+fn alternatives(expr: &Expr) -> Option<&[FunctionArg]> {
+    let Expr::Function(function) = expr else { return None };
+    let Function { name, args: FunctionArguments::List(list), filter: None, over: None, .. } =
+        function
+    else {
+        return None;
+    };
+    let name = name.to_string();
+    let named = ["coalesce", "nvl", "ifnull"].iter().any(|own| name.eq_ignore_ascii_case(own));
+    let plain = |arg: &FunctionArg| matches!(arg, FunctionArg::Unnamed(FunctionArgExpr::Expr(_)));
+    (named && !list.args.is_empty() && list.args.iter().all(plain)).then_some(&list.args)
 }
 
 /// How many operators there are in a row.

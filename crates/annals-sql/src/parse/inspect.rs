@@ -31,8 +31,40 @@ fn inspected(part: &mut impl VisitMut) -> Result<(), ParseError> {
 
 #[derive(Default)]
 struct Inspector {
-    /// Expressions around the one that is looked at.
-    depth: usize,
+    /// The expressions around the one that is looked at.
+    around: Vec<Nesting>,
+}
+
+/// How a place lies in `CASE`s.
+#[derive(Clone, Copy, Default)]
+struct Nesting {
+    /// Whether it lies in one at all.
+    within: bool,
+    /// Whether an operator or a function lies between it and the nearest.
+    computed: bool,
+    /// How many lie around it with something between them and the next.
+    cases: usize,
+}
+
+impl Nesting {
+    /// The same for what lies in `expr`, which lies here.
+    fn below(mut self, expr: &Expr) -> Self {
+        use ast::BinaryOperator::*;
+        match expr {
+            Expr::Case { .. } => {
+                self.cases += usize::from(self.within && self.computed);
+                (self.within, self.computed) = (true, false);
+            }
+            Expr::Function(_)
+            | Expr::UnaryOp { op: ast::UnaryOperator::Minus, .. }
+            | Expr::BinaryOp {
+                op: Plus | Minus | Multiply | Divide | Modulo | MyIntegerDivide | StringConcat,
+                ..
+            } => self.computed = true,
+            _ => {}
+        }
+        self
+    }
 }
 
 impl VisitorMut for Inspector {
@@ -65,8 +97,16 @@ impl VisitorMut for Inspector {
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<ParseError> {
         chains::balance(expr);
-        self.depth += 1;
-        if self.depth > chains::DEPTH_MAX {
+        chains::flatten(expr);
+        let nesting = self.around.last().copied().unwrap_or_default().below(expr);
+        self.around.push(nesting);
+        if nesting.cases > chains::CASES_MAX {
+            return refuse(
+                "a CASE in more than 12 others, with operators or functions between,",
+                "compute part of it in a statement of its own",
+            );
+        }
+        if self.around.len() > chains::DEPTH_MAX {
             chains::let_go(expr);
             return refuse(
                 "an expression of more than 200 operators in a row",
@@ -77,7 +117,7 @@ impl VisitorMut for Inspector {
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<ParseError> {
-        self.depth -= 1;
+        self.around.pop();
         // The planner knows a search for a pattern as an operator only.
         if let Expr::RLike { negated, expr: text, pattern, .. } = expr {
             let op = match negated {

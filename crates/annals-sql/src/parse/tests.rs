@@ -165,3 +165,27 @@ fn what_has_no_meaning_here_is_refused_by_name() {
     assert!(matches!(refused(&deep), ParseError::Unsupported { .. }), "depth is bounded");
     assert_eq!(refused("VALUES (1, 2), (3)"), ParseError::Values { expected: 2, found: 1, row: 1 });
 }
+
+#[test]
+fn what_would_take_ever_longer_to_plan_is_flattened_or_refused() {
+    let nested = |count: usize, around: fn(String) -> String| {
+        (0..count).fold("a".to_owned(), |inner, _| around(inner))
+    };
+    let added = |inner: String| format!("CASE WHEN a > 0 THEN 1 + {inner} ELSE 0 END");
+    assert!(parse_expr(&nested(13, added)).is_ok());
+    let error = parse_expr(&nested(14, added)).unwrap_err();
+    assert!(matches!(error, ParseError::Unsupported { what, .. } if what.contains("CASE")));
+    // Side by side, and directly in each other, there may be many.
+    let else_if = |inner: String| format!("CASE WHEN a > 0 THEN 1 ELSE {inner} END");
+    assert!(parse_expr(&nested(100, else_if)).is_ok());
+    assert!(parse_expr(&vec![added("a".to_owned()); 100].join(" + ")).is_ok());
+
+    let first = nested(3, |inner| format!("nvl({inner}, b)"));
+    assert_eq!(parse_expr(&first).unwrap().to_string(), first, "a few stay as they are");
+    let many = nested(50, |inner| format!("coalesce({inner}, b, 1)"));
+    let flat = format!("coalesce(a{})", ", b, 1".repeat(50));
+    assert_eq!(parse_expr(&many).unwrap().to_string(), flat);
+    let mixed = nested(5, |inner| format!("nvl(ifnull({inner}, b), c)"));
+    let flat = format!("coalesce(a{})", ", b, c".repeat(5));
+    assert_eq!(parse_expr(&mixed).unwrap().to_string(), flat);
+}
