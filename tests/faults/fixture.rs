@@ -11,7 +11,7 @@ use annals::{
 use annals_tests::{content_of, numbers, numbers_in, people};
 
 use crate::ENOUGH;
-use crate::canary::Canaries;
+use annals_tests::canary::Canaries;
 
 /// How many versions it keeps: fewer than it has made, so that each commit expires one.
 const VERSIONS_MAX: usize = 8;
