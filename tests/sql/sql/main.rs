@@ -13,5 +13,6 @@ mod queries;
 mod reads;
 mod scans;
 mod statements;
+mod streams;
 mod travel;
 mod views;
