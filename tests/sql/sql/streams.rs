@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
 use annals::{ChunkSize, SaveMode, Store, StoreBuilder, record_batch};
+use annals_spark::{DataFrame, Session, SparkError};
 use annals_sql::{SqlError, SqlSession, ViewQuery};
 use annals_sql_tests::{column, error, run};
 use arrow::array::RecordBatch;
@@ -13,7 +14,7 @@ use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::datasource::provider_as_source;
-use datafusion::error::{DataFusionError, Result};
+use datafusion::error::DataFusionError;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::LogicalPlanBuilder;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -25,7 +26,7 @@ const ROWS: usize = 512;
 const BATCHES: usize = 400;
 
 /// What happens before a batch is given: by the number of the run and of the batch.
-type Before = Box<dyn Fn(usize, usize) -> Result<()> + Send + Sync>;
+type Before = Box<dyn Fn(usize, usize) -> Result<(), DataFusionError> + Send + Sync>;
 
 /// Rows that are made when they are asked for, and that can tell who keeps them.
 struct Source {
@@ -36,7 +37,9 @@ struct Source {
 }
 
 impl Source {
-    fn new(before: impl Fn(usize, usize) -> Result<()> + Send + Sync + 'static) -> Arc<Self> {
+    fn new(
+        before: impl Fn(usize, usize) -> Result<(), DataFusionError> + Send + Sync + 'static,
+    ) -> Arc<Self> {
         Arc::new(Self {
             before: Box::new(before),
             runs: AtomicUsize::new(0),
@@ -51,7 +54,7 @@ impl Source {
         buffers.iter().filter(|buffer| buffer.strong_count() > 1).count()
     }
 
-    fn batch(&self, run: usize, batch: usize) -> Result<RecordBatch> {
+    fn batch(&self, run: usize, batch: usize) -> Result<RecordBatch, DataFusionError> {
         (self.before)(run, batch)?;
         let from = i64::try_from(batch * ROWS).unwrap();
         let n: Vec<i64> = (from..).take(ROWS).collect();
@@ -290,4 +293,89 @@ fn rows_that_replace_where_does_not_let_in_are_counted_to_the_last() {
             }
         }
     });
+}
+
+/// The writes of a frame, by the way it is written and how many rows the table has then.
+async fn write(frame: &DataFrame, way: &str) -> Result<(), SparkError> {
+    match way {
+        "save" => frame.write().save_as_table("new").await,
+        "divided" => frame.write().partition_by(["p"]).save_as_table("new").await,
+        "append" => frame.write().mode("append").save_as_table("two").await,
+        "overwrite" => frame.write().mode("overwrite").save_as_table("two").await,
+        "insert" => frame.write().insert_into("two").await,
+        "insert over" => frame.write().insert_with("two", true).await,
+        "create" => frame.write_to("new")?.create().await,
+        "replace" => frame.write_to("two")?.create_or_replace().await,
+        "add" => frame.write_to("two")?.append().await,
+        "put" => frame.write_to("two")?.overwrite(annals::col("n").lt(0)).await,
+        other => unreachable!("{other} is no way"),
+    }
+}
+
+#[test]
+fn what_frames_write_goes_into_the_store_as_it_comes_too() {
+    let all = ROWS * BATCHES;
+    let ways = [
+        ("save", "new", all),
+        ("divided", "new", all),
+        ("append", "two", all + 1),
+        ("overwrite", "two", all),
+        ("insert", "two", all + 1),
+        ("insert over", "two", all),
+        ("create", "new", all),
+        ("replace", "two", all),
+        ("add", "two", all + 1),
+    ];
+    for (way, table, rows) in ways {
+        let store = store();
+        let two = record_batch!(("n", Int64, [-1]), ("p", Int32, [1])).unwrap();
+        store.write(two).save_as_table("two").unwrap();
+        let session = Session::new(&store);
+        let source = Source::new(|_, _| Ok(()));
+        source.shown_to(session.sql_session());
+        run(async {
+            let frame = session.sql("SELECT n, 1 AS p FROM source").await.unwrap();
+            write(&frame, way).await.unwrap();
+        });
+        assert_eq!(store.table(table).unwrap().row_count(), rows as u64, "{way}");
+        let most = source.live_max.load(Ordering::Relaxed);
+        assert!(most < LIVE_MAX, "{way}: {most} of {BATCHES} batches were kept at once");
+        let (live, runs) = (source.live(), source.runs.load(Ordering::Relaxed));
+        assert_eq!((live, runs), (0, 1), "{way}");
+    }
+}
+
+#[test]
+fn a_frame_that_fails_on_the_way_or_is_decided_again_is_all_there_or_not_at_all() {
+    for way in ["append", "overwrite", "insert", "put", "add"] {
+        let store = store();
+        let two = record_batch!(("n", Int64, [-1]), ("p", Int32, [1])).unwrap();
+        store.write(two).save_as_table("two").unwrap();
+        let session = Session::new(&store);
+        let others = store.clone();
+        // The first run is torn; in the second, others append in between.
+        let source = Source::new(move |run, batch| match (run, batch) {
+            (0, 50) => Err(DataFusionError::External("the disk is gone".into())),
+            (1, 50) => {
+                let two = record_batch!(("n", Int64, [-2]), ("p", Int32, [1])).unwrap();
+                others.write(two).mode(SaveMode::Append).save_as_table("two").unwrap();
+                Ok(())
+            }
+            _ => Ok(()),
+        });
+        source.shown_to(session.sql_session());
+        let before = store.version();
+        run(async {
+            let frame = session.sql("SELECT n, 1 AS p FROM source WHERE n < 0").await.unwrap();
+            assert!(write(&frame, way).await.is_err(), "{way}");
+            assert_eq!((store.version(), source.live()), (before, 0), "{way}");
+            write(&frame, way).await.unwrap();
+        });
+        let rows = match way {
+            "overwrite" | "put" => 0,
+            _ => 2,
+        };
+        assert_eq!(store.table("two").unwrap().row_count(), rows, "{way}");
+        assert_eq!(source.runs.load(Ordering::Relaxed), 2, "{way}");
+    }
 }
