@@ -6,6 +6,7 @@ mod catalog;
 mod commands;
 mod differential;
 mod files;
+mod flights;
 mod functions;
 mod isolation;
 mod limits;
