@@ -2,37 +2,45 @@
 //! errors and never other numbers; `/` divides whole numbers into fractions.
 //!
 //! `DataFusion`'s operators wrap, and divide whole numbers into whole numbers. So the operators
-//! are planned as functions here where that makes a difference.
+//! are planned as functions here where that makes a difference, and [`CheckedSum`] stands for
+//! `sum`.
+
+mod sum;
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Float64Array};
-use arrow::compute::kernels::numeric::{add, mul, sub};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array};
+use arrow::compute::cast;
+use arrow::compute::kernels::numeric::{add, mul, neg, rem, sub};
 use arrow::datatypes::{DataType, Float64Type};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result, exec_err, plan_err};
+use datafusion::config::ConfigOptions;
+use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{
-    ColumnarValue, ExprSchemable, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    ColumnarValue, Expr, ExprSchemable, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
     Volatility,
 };
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
+pub(crate) use sum::{CheckedSum, sum};
+
 /// What the error of a division by zero says.
 pub(crate) const DIVIDED_BY_ZERO: &str = "Divide by zero";
+/// What the error of a remainder by zero says.
+pub(crate) const REMAINDER_BY_ZERO: &str = "Remainder by zero";
 
 /// Plans operators on numbers.
 #[derive(Debug)]
 pub(crate) struct Arithmetic {
-    functions: [Arc<ScalarUDF>; 4],
+    functions: [Arc<ScalarUDF>; 5],
 }
 
 impl Arithmetic {
     pub(crate) fn new() -> Self {
-        let function = |kind| {
-            let signature = Signature::user_defined(Volatility::Immutable);
-            Arc::new(ScalarUDF::from(Checked { kind, signature }))
-        };
-        Self { functions: [Kind::Add, Kind::Subtract, Kind::Multiply, Kind::Divide].map(function) }
+        let kinds = [Kind::Add, Kind::Subtract, Kind::Multiply, Kind::Divide, Kind::Remainder];
+        Self { functions: kinds.map(Checked::function) }
     }
 }
 
@@ -47,6 +55,7 @@ impl ExprPlanner for Arithmetic {
             BinaryOperator::Minus => 1,
             BinaryOperator::Multiply => 2,
             BinaryOperator::Divide => 3,
+            BinaryOperator::Modulo => 4,
             _ => return Ok(PlannerResult::Original(expr)),
         };
         // An operand whose type is told only later, such as a parameter, is left alone.
@@ -55,12 +64,48 @@ impl ExprPlanner for Arithmetic {
         let whole = left.is_signed_integer() && right.is_signed_integer();
         let number =
             |data_type: &DataType| data_type.is_signed_integer() || data_type.is_floating();
-        let checked = whole || (index == 3 && number(&left) && number(&right));
+        let checked = whole || (index >= 3 && number(&left) && number(&right));
         if !checked {
             return Ok(PlannerResult::Original(expr));
         }
         let call = self.functions[index].call(vec![expr.left, expr.right]);
         Ok(PlannerResult::Planned(call))
+    }
+}
+
+/// Has whole numbers negated by a function that notices when the result does not fit: there is no
+/// way to plan the sign itself otherwise.
+#[derive(Debug)]
+pub(crate) struct Negation {
+    function: Arc<ScalarUDF>,
+}
+
+impl Negation {
+    pub(crate) fn new() -> Self {
+        Self { function: Checked::function(Kind::Negate) }
+    }
+}
+
+impl FunctionRewrite for Negation {
+    fn name(&self) -> &'static str {
+        "ansi_negation"
+    }
+
+    fn rewrite(
+        &self,
+        expr: Expr,
+        schema: &DFSchema,
+        _config: &ConfigOptions,
+    ) -> Result<Transformed<Expr>> {
+        match expr {
+            Expr::Negative(inner)
+                if !matches!(*inner, Expr::Literal(..))
+                    && inner.get_type(schema).is_ok_and(|found| found.is_signed_integer()) =>
+            {
+                Ok(Transformed::yes(self.function.call(vec![*inner])))
+            }
+            other => Ok(Transformed::no(other)),
+        }
     }
 }
 
@@ -70,6 +115,8 @@ enum Kind {
     Subtract,
     Multiply,
     Divide,
+    Remainder,
+    Negate,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -79,11 +126,25 @@ struct Checked {
 }
 
 impl Checked {
-    /// The type of both operands.
+    fn function(kind: Kind) -> Arc<ScalarUDF> {
+        let signature = Signature::user_defined(Volatility::Immutable);
+        Arc::new(ScalarUDF::from(Self { kind, signature }))
+    }
+
+    /// The type of the operands.
     fn operand(&self, types: &[DataType]) -> Result<DataType> {
-        let [left, right] = types else { return plan_err!("an operator takes two numbers") };
-        if self.kind == Kind::Divide {
-            return Ok(DataType::Float64);
+        let (left, right) = match types {
+            [only] => (only, only),
+            [left, right] => (left, right),
+            _ => return plan_err!("an operator takes two numbers"),
+        };
+        if self.kind == Kind::Divide || left.is_floating() || right.is_floating() {
+            return Ok(match (left, right) {
+                (DataType::Float32, DataType::Float32) if self.kind != Kind::Divide => {
+                    DataType::Float32
+                }
+                _ => DataType::Float64,
+            });
         }
         let width = |data_type: &DataType| data_type.primitive_width().unwrap_or(8);
         Ok(if width(left) >= width(right) { left.clone() } else { right.clone() })
@@ -97,6 +158,8 @@ impl ScalarUDFImpl for Checked {
             Kind::Subtract => "ansi_subtract",
             Kind::Multiply => "ansi_multiply",
             Kind::Divide => "ansi_divide",
+            Kind::Remainder => "ansi_remainder",
+            Kind::Negate => "ansi_negate",
         }
     }
 
@@ -105,8 +168,7 @@ impl ScalarUDFImpl for Checked {
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        let operand = self.operand(types)?;
-        Ok(vec![operand.clone(), operand])
+        Ok(vec![self.operand(types)?; types.len()])
     }
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
@@ -115,25 +177,42 @@ impl ScalarUDFImpl for Checked {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
-        let [left, right] = arrays.as_slice() else {
-            return exec_err!("an operator takes two numbers");
-        };
-        let result: ArrayRef = match self.kind {
-            Kind::Add => add(left, right)?,
-            Kind::Subtract => sub(left, right)?,
-            Kind::Multiply => mul(left, right)?,
-            Kind::Divide => divided(left, right)?,
+        let result: ArrayRef = match (self.kind, arrays.as_slice()) {
+            (Kind::Add, [left, right]) => add(left, right)?,
+            (Kind::Subtract, [left, right]) => sub(left, right)?,
+            (Kind::Multiply, [left, right]) => mul(left, right)?,
+            (Kind::Divide, [left, right]) => divided(left, right)?,
+            (Kind::Remainder, [left, right]) => remainder(left, right)?,
+            (Kind::Negate, [only]) => neg(only)?,
+            _ => return exec_err!("an operator takes two numbers"),
         };
         Ok(ColumnarValue::Array(result))
     }
 }
 
+/// Whether a number stands over a zero.
+fn over_zero(left: &ArrayRef, right: &ArrayRef) -> Result<bool> {
+    let (left, right) = (left.logical_nulls(), cast(right, &DataType::Float64)?);
+    let is_number = |row| left.as_ref().is_none_or(|nulls| nulls.is_valid(row));
+    let right = right.as_primitive::<Float64Type>();
+    Ok(right.iter().enumerate().any(|(row, number)| number == Some(0.0) && is_number(row)))
+}
+
+fn remainder(left: &ArrayRef, right: &ArrayRef) -> Result<ArrayRef> {
+    if over_zero(left, right)? {
+        return exec_err!("{REMAINDER_BY_ZERO}");
+    }
+    Ok(rem(left, right)?)
+}
+
 fn divided(left: &ArrayRef, right: &ArrayRef) -> Result<ArrayRef> {
-    let (left, right) = (left.as_primitive::<Float64Type>(), right.as_primitive::<Float64Type>());
-    let zero = left.iter().zip(right).any(|(left, right)| left.is_some() && right == Some(0.0));
-    if zero {
+    if over_zero(left, right)? {
         return exec_err!("{DIVIDED_BY_ZERO}");
     }
+    let (left, right) = (left.as_primitive::<Float64Type>(), right.as_primitive::<Float64Type>());
     let quotients = left.iter().zip(right).map(|(left, right)| Some(left? / right?));
     Ok(Arc::new(quotients.collect::<Float64Array>()))
 }
+
+#[cfg(test)]
+mod tests;

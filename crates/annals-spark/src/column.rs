@@ -6,7 +6,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
 use crate::error::SparkError;
-use crate::frame::{THIS, find_column};
+use crate::frame::{THIS, find_column, placed_back, query_over_one};
 use crate::session::Session;
 
 /// A column of a frame: a name, an expression, or SQL text. Names count without case.
@@ -89,9 +89,9 @@ impl Column {
             Kind::Expr(expr) => vec![with_found_columns(*expr, plan)?],
             Kind::Text(text) => {
                 let query = format!("SELECT {text} FROM {THIS}");
-                match session.query_over(&[(THIS, plan)], &query)? {
+                match query_over_one(session, THIS, plan, &query)? {
                     LogicalPlan::Projection(projection) => {
-                        let own = |expr: Expr| with_found_columns(expr, plan);
+                        let own = |expr| with_found_columns(placed_back(expr, plan), plan);
                         projection.expr.into_iter().map(own).collect::<Result<_, _>>()?
                     }
                     _ => {

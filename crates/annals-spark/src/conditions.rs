@@ -66,8 +66,12 @@ conditions! {
         "Cannot create view <viewName>, the reason is too many data columns: View columns: <viewColumns>. Data columns: <dataColumns>.",
     "DATATYPE_MISMATCH" "42K09"
         "Cannot resolve <sqlExpr> due to data type mismatch: <details>.",
+    "DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE" "42K09"
+        "Cannot resolve <sqlExpr> due to data type mismatch: the binary operator requires the input type <inputType>, not <actualType>.",
     "DATA_SOURCE_NOT_FOUND" "42K02"
         "Failed to find the data source: <provider>. Make sure the provider name is correct and the package is properly registered and compatible with your Spark version.",
+    "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION" "22003"
+        "Decimal precision <precision> exceeds max precision <maxPrecision>.",
     "DIVIDE_BY_ZERO" "22012"
         "Division by zero. Use `try_divide` to tolerate divisor being 0 and return NULL instead. If necessary set <config> to \"false\" to bypass this error.",
     "EXCEED_LIMIT_LENGTH" "54006"
@@ -111,6 +115,8 @@ conditions! {
         "The unquoted identifier <ident> is invalid and must be back quoted as: `<ident>`. Unquoted identifiers can only contain ASCII letters ('a' - 'z', 'A' - 'Z'), digits ('0' - '9'), and underbar ('_'). Unquoted identifiers must also not start with a digit. Different data sources and meta stores may impose additional restrictions on valid identifiers.",
     "INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH" "42000"
         "Invalid inline table. Inline table expected <expectedNumCols> columns but found <actualNumCols> columns in row <rowIndex>.",
+    "INVALID_NUMERIC_LITERAL_RANGE" "22003"
+        "Numeric literal <rawStrippedQualifier> is outside the valid range for <typeName> with minimum value of <minValue> and maximum value of <maxValue>. Please adjust the value accordingly.",
     "INVALID_PARTITION_COLUMN_DATA_TYPE" "0A000"
         "Cannot use <type> for partition column.",
     "INVALID_PARTITION_OPERATION.PARTITION_SCHEMA_IS_EMPTY" "42601"
@@ -149,6 +155,8 @@ conditions! {
     "PATH_ALREADY_EXISTS" "42K04"
         "Path <outputPath> already exists. Set mode as \"overwrite\" to overwrite the existing path.",
     "PATH_NOT_FOUND" "42K03" "Path does not exist: <path>.",
+    "REMAINDER_BY_ZERO" "22012"
+        "Remainder by zero. Use `try_mod` to tolerate divisor being 0 and return NULL instead. If necessary set <config> to \"false\" to bypass this error.",
     "RENAME_TABLE_SOURCE_DESTINATION_DATABASE_MISMATCH" "3F000"
         "RENAME TABLE source and destination databases do not match: '<db>' != '<newDb>'.",
     "REQUIRES_SINGLE_PART_NAMESPACE" "42K05"
@@ -211,6 +219,7 @@ conditions! {
     "_LEGACY_ERROR_TEMP_1163" "" "Specified partitioning does not match that of the existing table <tableName>. Specified partition columns: [<specifiedPartCols>]. Existing partition columns: [<existingPartCols>].",
     "_LEGACY_ERROR_TEMP_1164" "" "Specified bucketing does not match that of the existing table <tableName>. Specified bucketing: <specifiedBucketString>. Existing bucketing: <existingBucketString>.",
     "_LEGACY_ERROR_TEMP_1166" "" "bucketing column '<bucketCol>' should not be part of partition columns '<normalizedPartCols>'.",
+    "_LEGACY_ERROR_TEMP_1228" "" "Decimal scale (<scale>) cannot be greater than precision (<precision>).",
     "_LEGACY_ERROR_TEMP_1241" "" "CREATE-TABLE-AS-SELECT cannot create table with location to a non-empty directory <tablePath>. To allow overwriting the existing non-empty directory, set '<config>' to true.",
     "_LEGACY_ERROR_TEMP_1310" "" "Couldn't find a catalog to handle the identifier <quote>.",
     "_LEGACY_ERROR_TEMP_1312" "" "'<operation>' does not support bucketBy right now.",

@@ -12,7 +12,7 @@ use annals_sql::SqlError;
 use annals_sql::parse::ParseError;
 use datafusion::error::DataFusionError;
 
-use crate::ansi::DIVIDED_BY_ZERO;
+use crate::ansi::{DIVIDED_BY_ZERO, REMAINDER_BY_ZERO};
 use crate::error::SparkError;
 use crate::names::{self, CATALOG, Parts};
 use crate::types::quote;
@@ -161,15 +161,8 @@ impl Told {
             let twice = text.rfind("\" at position").map_or("", |end| &text[..end]);
             let name = twice.rsplit(" AS ").next().unwrap_or_default();
             SparkError::new("COLUMN_ALREADY_EXISTS", [("columnName", quote(name))])
-        } else if text.contains("Overflow happened on") {
-            SparkError::new(
-                "ARITHMETIC_OVERFLOW",
-                [
-                    ("message", "integer overflow."),
-                    ("alternative", ""),
-                    ("config", "\"spark.sql.ansi.enabled\""),
-                ],
-            )
+        } else if let Some(told) = overflow(&text) {
+            told
         } else if text.contains("Can't cast value ") {
             let value = between(&text, "Can't cast value ", " to type").unwrap_or_default();
             let target = between(&text, " to type ", "\n").unwrap_or_default();
@@ -182,7 +175,9 @@ impl Told {
                 ],
             )
         } else if text.contains(DIVIDED_BY_ZERO) {
-            SparkError::new("DIVIDE_BY_ZERO", [("config", "\"spark.sql.ansi.enabled\"")])
+            SparkError::new("DIVIDE_BY_ZERO", [("config", ANSI)])
+        } else if text.contains(REMAINDER_BY_ZERO) {
+            SparkError::new("REMAINDER_BY_ZERO", [("config", ANSI)])
         } else if let Some(name) = between(&text, "Invalid function '", "'") {
             SparkError::new(
                 "UNRESOLVED_ROUTINE",
@@ -362,7 +357,36 @@ fn distance(from: &str, to: &str) -> usize {
     row[to.len()]
 }
 
-/// A text that is no statement.
+/// The setting that makes errors of what would be another number or null.
+const ANSI: &str = "\"spark.sql.ansi.enabled\"";
+
+/// An operation on whole numbers whose result does not fit.
+fn overflow(text: &str) -> Option<SparkError> {
+    let operation = between(text, "Overflow happened on: ", "\n")?;
+    let numbers: Vec<i128> = operation
+        .split([' ', '\''])
+        .filter_map(|word| word.trim_matches(['(', ')']).parse().ok())
+        .collect();
+    // Numbers that are all small overflow nothing but the smaller type.
+    let small = numbers.iter().all(|number| i32::try_from(*number).is_ok());
+    let instead = ["add", "subtract", "multiply"].iter().zip([" + ", " - ", " * "]);
+    let instead = instead.filter(|(_, sign)| operation.contains(sign)).map(|(name, _)| {
+        format!(" Use 'try_{name}' to tolerate overflow and return NULL instead.")
+    });
+    Some(SparkError::new(
+        "ARITHMETIC_OVERFLOW",
+        [
+            ("message", if small { "integer overflow" } else { "long overflow" }.to_owned()),
+            ("alternative", instead.last().unwrap_or_default()),
+            ("config", ANSI.to_owned()),
+        ],
+    ))
+}
+
+/// The most digits that a decimal has.
+const DIGITS_MAX: u64 = 38;
+
+/// A text that is no statement, or no type.
 pub(crate) fn parse(error: &ParseError) -> SparkError {
     match error {
         ParseError::Empty => SparkError::plain("PARSE_EMPTY_STATEMENT"),
@@ -383,6 +407,27 @@ pub(crate) fn parse(error: &ParseError) -> SparkError {
                 ("actualNumCols", found.to_string()),
                 ("rowIndex", row.to_string()),
             ],
+        ),
+        ParseError::NumberRange { text, type_name, least, most } => SparkError::new(
+            "INVALID_NUMERIC_LITERAL_RANGE",
+            [
+                ("rawStrippedQualifier", text.as_str()),
+                ("minValue", least),
+                ("maxValue", most),
+                ("typeName", type_name),
+            ],
+        ),
+        ParseError::NoType { name } => SparkError::new(
+            "UNSUPPORTED_DATATYPE",
+            [("typeName", format!("\"{}\"", name.to_uppercase()))],
+        ),
+        ParseError::Decimal { precision, .. } if *precision > DIGITS_MAX => SparkError::new(
+            "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION",
+            [("precision", precision.to_string()), ("maxPrecision", DIGITS_MAX.to_string())],
+        ),
+        ParseError::Decimal { precision, scale } => SparkError::new(
+            "_LEGACY_ERROR_TEMP_1228",
+            [("scale", scale.to_string()), ("precision", precision.to_string())],
         ),
         ParseError::Unsupported { what, .. } if what.contains("Hive") => SparkError::new(
             "NOT_SUPPORTED_COMMAND_WITHOUT_HIVE_SUPPORT",

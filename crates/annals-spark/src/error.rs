@@ -3,8 +3,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use crate::conditions;
 use crate::types::TypeError;
+use crate::{conditions, convert};
 
 /// Why a call failed, in Spark's words.
 ///
@@ -124,15 +124,7 @@ impl StdError for SparkError {
 impl From<TypeError> for SparkError {
     fn from(error: TypeError) -> Self {
         let told = match &error {
-            TypeError::Syntax { found, .. } => {
-                let near =
-                    if found.is_empty() { "end of input".to_owned() } else { format!("'{found}'") };
-                Self::new("PARSE_SYNTAX_ERROR", [("error", near), ("hint", String::new())])
-            }
-            TypeError::Unknown { name } => Self::new(
-                "UNSUPPORTED_DATATYPE",
-                [("typeName", format!("\"{}\"", name.to_uppercase()))],
-            ),
+            TypeError::Text(error) => convert::parse(error),
             other => Self::other(other.to_string()),
         };
         told.caused_by(error)

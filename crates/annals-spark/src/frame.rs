@@ -4,6 +4,7 @@ mod actions;
 mod combine;
 mod grouped;
 mod schema;
+mod twice;
 mod views;
 
 use std::collections::HashMap;
@@ -19,9 +20,9 @@ use crate::column::Column;
 use crate::error::SparkError;
 use crate::session::Session;
 use crate::show;
-use crate::types::quote;
 
 pub use grouped::GroupedData;
+pub(crate) use twice::{placed_back, query as query_over_one, shares_a_name};
 
 /// The name that a frame has in the text of a query over it.
 pub(crate) const THIS: &str = "__this";
@@ -60,7 +61,7 @@ impl DataFrame {
 
     /// The frame of a query over this one, which it names [`THIS`].
     fn query(&self, text: &str) -> Result<Self, SparkError> {
-        self.session.query_over(&[(THIS, &self.plan)], text).map(|plan| self.with(plan))
+        self.shown(twice::query(&self.session, THIS, &self.plan, text)?)
     }
 
     /// The plan.
@@ -128,7 +129,7 @@ impl DataFrame {
         for column in columns {
             exprs.extend(column.into().resolve(&self.session, &self.plan)?);
         }
-        self.build(|builder| builder.project(exprs))
+        self.project(exprs)
     }
 
     /// Expressions as SQL has them, such as `id * 2 AS twice`.
@@ -168,12 +169,15 @@ impl DataFrame {
             let one = resolved.pop().filter(|_| resolved.is_empty());
             let one = one.ok_or_else(|| SparkError::other("one column was expected"))?;
             let one = one.unalias().alias(name.as_ref());
-            match self.position(name.as_ref()) {
-                Some(index) => exprs[index] = one,
-                None => exprs.push(one),
+            let same = |(_, column): &(usize, String)| column.eq_ignore_ascii_case(name.as_ref());
+            let places: Vec<usize> =
+                self.columns().into_iter().enumerate().filter(same).map(|(at, _)| at).collect();
+            match places.is_empty() {
+                true => exprs.push(one),
+                false => places.into_iter().for_each(|at| exprs[at] = one.clone()),
             }
         }
-        self.build(|builder| builder.project(exprs))
+        self.project(exprs)
     }
 
     /// This frame with a column under another name. If there is none of the name, nothing changes.
@@ -200,7 +204,7 @@ impl DataFrame {
                 to.map_or(expr.clone(), |(_, to)| expr.alias(*to))
             })
             .collect();
-        self.build(|builder| builder.project(exprs))
+        self.project(exprs)
     }
 
     /// This frame with all its columns under other names.
@@ -222,7 +226,7 @@ impl DataFrame {
             .zip(names)
             .map(|(expr, name)| expr.alias(*name))
             .collect();
-        self.build(|builder| builder.project(exprs))
+        self.project(exprs)
     }
 
     /// This frame without these columns. Those that are not there do not matter.
@@ -243,7 +247,7 @@ impl DataFrame {
             .filter(|(_, name)| !gone.contains(&name.to_lowercase()))
             .map(|(expr, _)| expr)
             .collect();
-        self.build(|builder| builder.project(exprs))
+        self.project(exprs)
     }
 
     fn own_columns(&self) -> Vec<Expr> {
@@ -266,7 +270,13 @@ impl DataFrame {
         match condition.into() {
             Condition::Text(text) => {
                 let filtered = self.query(&format!("SELECT * FROM {THIS} WHERE {text}"));
-                filtered.or_else(|error| self.filter_below(&text).unwrap_or(Err(error)))
+                let missing = |error: &SparkError| {
+                    error.condition().is_some_and(|found| found.starts_with("UNRESOLVED_COLUMN"))
+                };
+                filtered.or_else(|error| match missing(&error) {
+                    true => self.filter_below(&text).unwrap_or(Err(error)),
+                    false => Err(error),
+                })
             }
             Condition::Column(column) => {
                 let mut exprs = column.resolve(&self.session, &self.plan)?;
@@ -422,14 +432,7 @@ pub(crate) fn find_column(plan: &LogicalPlan, name: &str) -> Result<PlanColumn, 
             let mut exactly = several.iter().filter(|column| exact(column));
             match (exactly.next(), exactly.next()) {
                 (Some(one), None) => Ok((*one).clone()),
-                _ => {
-                    let quoted = quote(name);
-                    let names = vec![quoted.clone(); several.len()].join(", ");
-                    Err(SparkError::new(
-                        "AMBIGUOUS_REFERENCE",
-                        [("name", quoted), ("referenceNames", format!("[{names}]"))],
-                    ))
-                }
+                _ => Err(twice::ambiguous(name, several.len())),
             }
         }
     }

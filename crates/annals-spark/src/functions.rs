@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use datafusion::execution::SessionStateBuilder;
 use datafusion::functions_aggregate::expr_fn as aggregate;
-use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::{AggregateUDF, Expr};
 use datafusion::scalar::ScalarValue as Scalar;
 
+use crate::ansi::CheckedSum;
 use crate::column::Column;
 use crate::value::Value;
 
@@ -55,7 +56,7 @@ calls! {
     /// How many rows have a value there; of `*`, how many rows there are.
     count_column "count" aggregate::count;
     /// The sum.
-    sum "sum" aggregate::sum;
+    sum "sum" crate::ansi::sum;
     /// The mean.
     avg "avg" aggregate::avg;
     /// The smallest value.
@@ -86,5 +87,7 @@ pub fn count(column: &str) -> Column {
 pub(crate) fn added_to(mut builder: SessionStateBuilder) -> SessionStateBuilder {
     let functions = builder.scalar_functions().get_or_insert_default();
     functions.extend(spark::all().into_iter().map(Arc::new));
+    let aggregates = builder.aggregate_functions().get_or_insert_default();
+    aggregates.push(Arc::new(AggregateUDF::from(CheckedSum::default())));
     builder
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use annals_sql::SqlError;
+use annals_sql::parse::{ParseError, parse_type};
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::catalog::{TableFunction, TableFunctionArgs, TableFunctionImpl, TableProvider};
 use datafusion::common::{ScalarValue, TableReference, plan_err};
@@ -11,26 +13,23 @@ use datafusion::logical_expr::planner::TypePlanner;
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, col, lit};
 use datafusion::sql::sqlparser::ast;
 
-use crate::types;
-
-/// Types that `DataFusion` reads otherwise, or not at all.
+/// Types by the one grammar that there is for them: `DataFusion` reads some otherwise, or not at all.
 #[derive(Debug)]
 pub(crate) struct Types;
 
 impl TypePlanner for Types {
     fn plan_type_field(&self, sql_type: &ast::DataType) -> Result<Option<FieldRef>> {
-        let data_type = match sql_type {
-            ast::DataType::Timestamp(_, ast::TimezoneInfo::None) => types::timestamp(),
-            ast::DataType::TimestampNtz(_) => types::timestamp_ntz(),
-            ast::DataType::Custom(name, arguments) if arguments.is_empty() => {
-                match types::parse_type(&name.to_string()) {
-                    Ok(data_type) => data_type,
-                    Err(_) => return Ok(None),
-                }
+        if matches!(sql_type, ast::DataType::Interval { .. }) {
+            return Ok(None);
+        }
+        match parse_type(&sql_type.to_string()) {
+            Ok(data_type) => Ok(Some(Arc::new(Field::new("", data_type, true)))),
+            Err(error @ (ParseError::NoType { .. } | ParseError::Decimal { .. })) => {
+                Err(SqlError::Parse(error).into())
             }
-            _ => return Ok(None),
-        };
-        Ok(Some(Arc::new(Field::new("", data_type, true))))
+            // `DOUBLE PRECISION` and what else standard SQL has.
+            Err(_) => Ok(None),
+        }
     }
 }
 

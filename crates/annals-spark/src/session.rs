@@ -9,20 +9,21 @@ use annals::{Snapshot, Store, Transaction, WriteError};
 use annals_sql::statement::Statement;
 use annals_sql::view::ViewQuery;
 use annals_sql::{SqlError, SqlSession, keep};
-use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
 use datafusion::datasource::{MemTable, provider_as_source};
+use datafusion::execution::FunctionRegistry;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion_spark::SessionStateBuilderSpark;
 
-use crate::ansi::Arithmetic;
+use crate::ansi::{Arithmetic, Negation};
 use crate::catalog::Catalog;
 use crate::conf::Conf;
 use crate::convert::{self, Names, Told};
 use crate::error::SparkError;
-use crate::frame::DataFrame;
+use crate::frame::{self, DataFrame};
 use crate::functions;
 use crate::names::{self, CATALOG, Parts};
 use crate::planners::{Range, Types};
@@ -139,6 +140,8 @@ impl SessionBuilder {
             let options = state.config_mut().options_mut();
             options.execution.enable_ansi_mode = true;
             options.execution.time_zone = Some("UTC".to_owned());
+            let negation = Arc::new(Negation::new());
+            state.register_function_rewrite(negation).expect("sessions take rewrites of functions");
             if let Some(numbers) = state.table_functions().get("range").cloned() {
                 state.register_udtf("range", Arc::new(Range::new(numbers)));
             }
@@ -298,12 +301,36 @@ impl Session {
         schema: &SchemaRef,
         batches: Vec<RecordBatch>,
     ) -> Result<DataFrame, SparkError> {
-        let table = MemTable::try_new(Arc::clone(schema), vec![batches]);
+        // A table has each name once; a frame need not.
+        let fields = schema.fields().iter().enumerate();
+        let placed = fields.map(|(place, field)| {
+            let name = format!("{place}:{}", field.name());
+            Field::clone(field).with_name(name)
+        });
+        let shared = frame::shares_a_name(schema);
+        let named = match shared {
+            true => Arc::new(Schema::new(placed.collect::<Vec<_>>())),
+            false => Arc::clone(schema),
+        };
+        let renamed = |batch: RecordBatch| {
+            let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+            let columns = batch.columns().to_vec();
+            RecordBatch::try_new_with_options(Arc::clone(&named), columns, &options)
+        };
+        let batches = match shared {
+            true => {
+                batches.into_iter().map(renamed).collect::<Result<_, _>>().map_err(rows::arrow)?
+            }
+            false => batches,
+        };
+        let table = MemTable::try_new(named, vec![batches]);
         let scanned = table.and_then(|table| {
             let source = provider_as_source(Arc::new(table));
             LogicalPlanBuilder::scan("local", source, None)?.build()
         });
-        Ok(self.frame(scanned.map_err(|error| self.told(true).query(error))?))
+        let frame = self.frame(scanned.map_err(|error| self.told(true).query(error))?);
+        let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        if shared { frame.to_df(&names) } else { Ok(frame) }
     }
 
     /// The numbers from `start` up to but not including `end`, `step` apart, in a column `id`.

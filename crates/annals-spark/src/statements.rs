@@ -1,12 +1,16 @@
 //! One statement of SQL: checked for what Spark checks beyond the layer below, run there, and told
 //! in Spark's words.
 
+use std::sync::Arc;
+
 use annals::TableKind;
 use annals_sql::statement::{
     Command, CreateTable, CreateView, Describe, Insert, InsertReplace, Name, Show, Statement,
     TableChange, ViewKind,
 };
 use annals_sql::{command, parse};
+use arrow::datatypes::{Field, Schema};
+use datafusion::logical_expr::LogicalPlanBuilder;
 
 use crate::convert::{self, Names, Told};
 use crate::error::SparkError;
@@ -15,11 +19,17 @@ use crate::names::{self, CATALOG, GLOBAL_TEMP, Parts};
 use crate::reads;
 use crate::session::Session;
 use crate::source;
+use crate::types::quote;
 
 pub(crate) async fn run(session: &Session, text: &str) -> Result<DataFrame, SparkError> {
     let statement = parse::parse(text).map_err(|error| convert::parse(&error))?;
     let told = told_of(session, &statement);
     let frame = match statement {
+        Statement::Command(Command::CreateTable(table))
+            if table.temporary && table.query.is_none() && table.like.is_none() =>
+        {
+            return temporary_table(session, &table);
+        }
         Statement::Command(mut command) => {
             check(session, &mut command)?;
             note_cached(session, &command);
@@ -154,17 +164,53 @@ fn check_create(session: &Session, table: &mut CreateTable) -> Result<(), SparkE
     Ok(())
 }
 
+/// `CREATE TEMPORARY TABLE … USING …`: a temporary view over a source without rows, which cannot be
+/// written to. So Spark has it, for the sake of old programs.
+fn temporary_table(session: &Session, table: &CreateTable) -> Result<DataFrame, SparkError> {
+    let refused = |what: &str| {
+        let message = [("message", format!("CREATE TEMPORARY TABLE{what}"))];
+        Err(SparkError::new("_LEGACY_ERROR_TEMP_0035", message))
+    };
+    if table.if_not_exists {
+        return refused(" IF NOT EXISTS");
+    }
+    let Some(provider) = &table.provider else {
+        return refused(" without a provider, use CREATE TEMPORARY VIEW instead");
+    };
+    let is_path = |(key, _): &(String, String)| key.eq_ignore_ascii_case("path");
+    if table.location.is_some() || table.options.iter().any(is_path) {
+        return refused(" over files, use CREATE TEMPORARY VIEW over a query of them instead");
+    }
+    if let [qualifier, name] = table.name.0.as_slice() {
+        return Err(view_qualified(qualifier, name));
+    }
+    let name = Parts(table.name.0.clone());
+    if let Some(name) = full(session, &table.name) {
+        source::provider(provider, &name)?;
+    }
+    let fields: Vec<Field> = table.columns.iter().map(|column| column.field.clone()).collect();
+    session
+        .from_batches(&Arc::new(Schema::new(fields)), Vec::new())?
+        .create_temp_view(&name.quoted())?;
+    let nothing = LogicalPlanBuilder::empty(false).build();
+    Ok(session.frame(nothing.map_err(|error| session.told(true).query(error))?))
+}
+
+fn view_qualified(qualifier: &str, name: &str) -> SparkError {
+    SparkError::new(
+        "INVALID_TEMP_OBJ_QUALIFIER",
+        [
+            ("objectType", "VIEW".to_owned()),
+            ("objectName", quote(name)),
+            ("qualifier", quote(qualifier)),
+        ],
+    )
+}
+
 fn check_view(session: &Session, view: &mut CreateView) -> Result<(), SparkError> {
     match (view.kind, view.name.0.as_slice()) {
         (ViewKind::Permanent, _) => keep_plain(session, &mut view.name),
-        (ViewKind::Temporary, [qualifier, name]) => Err(SparkError::new(
-            "INVALID_TEMP_OBJ_QUALIFIER",
-            [
-                ("objectType", "VIEW".to_owned()),
-                ("objectName", crate::types::quote(name)),
-                ("qualifier", crate::types::quote(qualifier)),
-            ],
-        )),
+        (ViewKind::Temporary, [qualifier, name]) => Err(view_qualified(qualifier, name)),
         _ => Ok(()),
     }
 }

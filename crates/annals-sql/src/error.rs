@@ -335,6 +335,17 @@ pub enum SqlError {
         reason: String,
     },
 
+    /// An operator is applied to what it does not take.
+    #[error("in {expr}, {found} is none of {expected:?}; cast it")]
+    Operand {
+        /// The expression.
+        expr: String,
+        /// The type that it is applied to.
+        found: DataType,
+        /// The types that it takes, as SQL names them.
+        expected: &'static [&'static str],
+    },
+
     /// The statement is understood and not supported.
     #[error("{what} is not supported; {instead}")]
     Unsupported {

@@ -25,7 +25,7 @@ use datafusion::sql::sqlparser::ast;
 pub use self::dialect::SparkDialect;
 pub use self::error::ParseError;
 use self::grammar::Grammar;
-pub use self::types::{COMMENT, DECLARED};
+pub use self::types::{COLLATION, COMMENT, DECLARED};
 use crate::statement::Name;
 pub use crate::statement::Statement;
 

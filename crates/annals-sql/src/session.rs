@@ -21,6 +21,7 @@ use datafusion::prelude::SessionConfig;
 use datafusion::sql::sqlparser::ast;
 
 use crate::command;
+use crate::division::WholeDivision;
 use crate::error::SqlError;
 use crate::files::FileAccess;
 use crate::parse;
@@ -144,6 +145,8 @@ impl SqlSessionBuilder {
             .with_runtime_env(runtime)
             .with_default_features()
             .with_physical_optimizer_rules(rules());
+        let planners = builder.expr_planners().get_or_insert_default();
+        planners.push(Arc::new(WholeDivision::new()));
         for configure in self.configure {
             builder = configure(builder);
         }

@@ -60,6 +60,16 @@ pub fn quoted(part: &str) -> String {
     format!("`{}`", part.replace('`', "``"))
 }
 
+/// A name in backticks if it must stand in them.
+pub fn quoted_if_needed(part: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let digits = part.chars().all(|c| c.is_ascii_digit());
+    match !digits && part.chars().all(plain) {
+        true => part.to_owned(),
+        false => quoted(part),
+    }
+}
+
 /// Keys and values, in the order of writing.
 pub type Properties = Vec<(String, String)>;
 

@@ -128,6 +128,14 @@ pub(super) fn statement(error: &SqlError) -> Option<SparkError> {
         SqlError::PartitionExists { table, partition: named } => {
             partition("PARTITIONS_ALREADY_EXIST", table, named)
         }
+        SqlError::Operand { expr, found, expected } => SparkError::new(
+            "DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE",
+            [
+                ("sqlExpr", format!("\"{expr}\"")),
+                ("inputType", format!("(\"{}\")", expected.join("\" or \""))),
+                ("actualType", quoted_type(found)),
+            ],
+        ),
         SqlError::ReservedDatabase { .. } => {
             SparkError::new("RESERVED_DATABASE_NAME", [("database", quote(GLOBAL_TEMP))])
         }

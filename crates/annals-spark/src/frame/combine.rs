@@ -3,6 +3,7 @@
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::lit;
 
+use super::twice::{self, at};
 use super::{DataFrame, GroupedData, THIS};
 use crate::column::Column;
 use crate::error::SparkError;
@@ -18,6 +19,12 @@ impl DataFrame {
     ///
     /// [`SparkError`] if the numbers of columns differ.
     pub fn union(&self, other: &Self) -> Result<Self, SparkError> {
+        if twice::any(&self.plan) || twice::any(&other.plan) {
+            let (one, other) = (self.placed()?, other.placed()?);
+            let both = self.with(one.as_ref().clone());
+            let both = both.build(|builder| builder.union(other.as_ref().clone()))?;
+            return self.shown(both.plan.as_ref().clone());
+        }
         let other = other.plan.as_ref().clone();
         self.build(|builder| builder.union(other))
     }
@@ -56,8 +63,8 @@ impl DataFrame {
                 right.push(other.own_columns()[index].clone());
             }
         }
-        let left = self.build(|builder| builder.project(left))?;
-        let right = other.build(|builder| builder.project(right))?;
+        let left = self.project(left)?;
+        let right = other.project(right)?;
         left.union(&right)
     }
 
@@ -81,8 +88,14 @@ impl DataFrame {
 
     fn set_operation(&self, other: &Self, operation: &str) -> Result<Self, SparkError> {
         let text = format!("SELECT * FROM {THIS} {operation} SELECT * FROM {OTHER}");
-        let frames = [(THIS, self.plan.as_ref()), (OTHER, other.plan.as_ref())];
-        self.session.query_over(&frames, &text).map(|plan| self.with(plan))
+        self.query_with(other, &text)
+    }
+
+    /// A query over this frame and another, whose columns it names by [`at`].
+    fn query_with(&self, other: &Self, text: &str) -> Result<Self, SparkError> {
+        let (this, other) = (self.placed()?, other.placed()?);
+        let plan = self.session.query_over(&[(THIS, &this), (OTHER, &other)], text)?;
+        self.shown(plan)
     }
 
     /// The two joined on columns that both have, which the result has once. `how` is `inner`,
@@ -103,37 +116,49 @@ impl DataFrame {
             _ => return Err(SparkError::new("UNSUPPORTED_JOIN_TYPE", [("typ", how)])),
         };
         let found = |frame: &Self, name: &str| {
-            super::find_column(frame.logical_plan(), name).map(|column| quote(&column.name))
+            let column = super::find_column(frame.logical_plan(), name)?;
+            let place = frame.plan.schema().index_of_column(&column);
+            let place = place.map_err(|error| frame.told(error))?;
+            Ok::<_, SparkError>((place, quote(&at(place, &column.name))))
         };
         let (mut items, mut conditions) = (Vec::new(), Vec::new());
+        let mut keys = (Vec::new(), Vec::new());
+        // What a column of the result is called does not matter to the query, but that it differs.
+        let item = |items: &mut Vec<String>, value: &str, name: &str| {
+            let called = quote(&at(items.len(), name));
+            items.push(format!("{value} AS {called}"));
+        };
         for name in on {
-            let (left, right) = (found(self, name)?, found(other, name)?);
+            let ((left_at, left), (right_at, right)) = (found(self, name)?, found(other, name)?);
+            keys.0.push(left_at);
+            keys.1.push(right_at);
             let (left, right) = (format!("{THIS}.{left}"), format!("{OTHER}.{right}"));
             let value = match kind {
                 "RIGHT JOIN" => right.clone(),
                 "FULL JOIN" => format!("coalesce({left}, {right})"),
                 _ => left.clone(),
             };
-            items.push(format!("{value} AS {}", quote(name)));
+            item(&mut items, &value, name);
             conditions.push(format!("{left} = {right}"));
         }
         // As in Spark, the keys come first, then the other columns of each.
-        let is_key = |column: &str| on.iter().any(|key| key.eq_ignore_ascii_case(column));
-        let mut others = |frame: &Self, name: &str| {
-            let columns = frame.columns().into_iter().filter(|column| !is_key(column));
-            items.extend(columns.map(|column| format!("{name}.{0} AS {0}", quote(&column))));
+        let mut others = |frame: &Self, table: &str, keys: &[usize]| {
+            for (place, name) in frame.columns().iter().enumerate() {
+                if !keys.contains(&place) {
+                    item(&mut items, &format!("{table}.{}", quote(&at(place, name))), name);
+                }
+            }
         };
-        others(self, THIS);
+        others(self, THIS, &keys.0);
         if !kind.contains("SEMI") && !kind.contains("ANTI") {
-            others(other, OTHER);
+            others(other, OTHER, &keys.1);
         }
         let on = match conditions.is_empty() {
             true => String::new(),
             false => format!(" ON {}", conditions.join(" AND ")),
         };
         let text = format!("SELECT {} FROM {THIS} {kind} {OTHER}{on}", items.join(", "));
-        let frames = [(THIS, self.plan.as_ref()), (OTHER, other.plan.as_ref())];
-        self.session.query_over(&frames, &text).map(|plan| self.with(plan))
+        self.query_with(other, &text)
     }
 
     /// Every row of the one with every row of the other.

@@ -44,15 +44,25 @@ impl GroupedData {
             other => other.schema_name().to_string(),
         };
         let names: Vec<String> = self.keys.iter().chain(&exprs).map(shown).collect();
-        let bare: Vec<Expr> = exprs.into_iter().map(Expr::unalias).collect();
+        // What is asked for twice is computed once.
+        let mut places = Vec::new();
+        let mut once = |exprs: Vec<Expr>, before: usize| {
+            let mut found: Vec<Expr> = Vec::new();
+            for expr in exprs {
+                let place = found.iter().position(|known| *known == expr);
+                places.push(before + place.unwrap_or(found.len()));
+                if place.is_none() {
+                    found.push(expr);
+                }
+            }
+            found
+        };
+        let keys = once(keys, 0);
+        let bare = once(exprs.into_iter().map(Expr::unalias).collect(), keys.len());
         let grouped = self.frame.build(|builder| builder.aggregate(keys, bare))?;
-        let columns: Vec<Expr> = grouped
-            .own_columns()
-            .into_iter()
-            .zip(names)
-            .map(|(column, name)| column.alias(name))
-            .collect();
-        grouped.build(|builder| builder.project(columns))
+        let columns = grouped.own_columns();
+        let named = places.into_iter().zip(names);
+        grouped.project(named.map(|(place, name)| columns[place].clone().alias(name)).collect())
     }
 
     /// The keys, and in a column `count` how many rows each group has.

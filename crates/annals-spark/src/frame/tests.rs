@@ -230,3 +230,108 @@ fn arithmetic_is_checked_and_never_gives_another_number() {
         Ok(())
     });
 }
+
+#[test]
+fn columns_may_share_a_name_until_it_is_asked_for() {
+    run(|spark| async move {
+        let frame = people(&spark, &[(1, "a"), (2, "b")]);
+        let twice = frame.select([col("id"), col("name"), expr("id * 10 AS id")])?;
+        assert_eq!(twice.columns(), ["id", "name", "id"]);
+        assert_eq!(texts(&twice).await?, ["1 a 10", "2 b 20"]);
+        assert_eq!(
+            twice.order_by(["name"])?.show_string(20, true, false).await?,
+            "+---+----+---+\n| id|name| id|\n+---+----+---+\n|  1|   a| 10|\n|  2|   b| 20|\n+---+----+---+\n"
+        );
+        assert_eq!(twice.count().await?, 2);
+
+        for error in [
+            twice.select(["id"]).unwrap_err(),
+            twice.select_expr(["ID + 1"]).unwrap_err(),
+            twice.filter("id > 1").unwrap_err(),
+            twice.with_column("n", expr("id + 1")).unwrap_err(),
+            twice.order_by([col("id")]).unwrap_err(),
+            twice.group_by(["id"]).unwrap_err(),
+            twice.join(&frame, &["id"], "inner").unwrap_err(),
+        ] {
+            assert_eq!(error.condition(), Some("AMBIGUOUS_REFERENCE"), "{error}");
+            assert_eq!(error.parameter("referenceNames"), Some("[`id`, `id`]"));
+        }
+        let error = twice.create_temp_view("v").unwrap_err();
+        assert_eq!(error.condition(), Some("COLUMN_ALREADY_EXISTS"));
+
+        // What does not ask for it goes on as ever.
+        assert_eq!(texts(&twice.filter("name = 'b'")?).await?, ["2 b 20"]);
+        assert_eq!(
+            texts(&twice.select_expr(["*", "upper(name) AS n"])?).await?,
+            ["1 a 10 A", "2 b 20 B"]
+        );
+        assert_eq!(twice.select_expr(["*"])?.columns(), ["id", "name", "id"]);
+        assert_eq!(texts(&twice.with_column("id", lit(0))?).await?, ["0 a 0", "0 b 0"]);
+        assert_eq!(texts(&twice.to_df(&["x", "y", "z"])?.filter("z > 10")?).await?, ["2 b 20"]);
+        assert_eq!(twice.drop(["id"])?.columns(), ["name"]);
+        assert_eq!(texts(&twice.union(&twice)?.distinct()?).await?, ["1 a 10", "2 b 20"]);
+        assert_eq!(twice.union(&twice)?.columns(), ["id", "name", "id"]);
+        assert_eq!(texts(&twice.subtract(&twice.limit(0)?)?).await?, ["1 a 10", "2 b 20"]);
+        assert_eq!(texts(&twice.drop_duplicates(&["name"])?).await?, ["1 a 10", "2 b 20"]);
+        let cached = twice.cache().await?;
+        assert_eq!(
+            (cached.columns(), texts(&cached).await?),
+            (twice.columns(), texts(&twice).await?)
+        );
+        let error = twice.write().save_as_table("t").await.unwrap_err();
+        assert_eq!(error.condition(), Some("COLUMN_ALREADY_EXISTS"), "{error}");
+        Ok(())
+    });
+}
+
+#[test]
+fn joins_and_groups_may_give_columns_of_one_name() {
+    run(|spark| async move {
+        let (left, right) = (people(&spark, &[(1, "a")]), people(&spark, &[(1, "x")]));
+        let joined = left.join(&right, &["id"], "inner")?;
+        assert_eq!(joined.columns(), ["id", "name", "name"]);
+        assert_eq!(texts(&joined).await?, ["1 a x"]);
+        let error = joined.select(["name"]).unwrap_err();
+        assert_eq!(error.condition(), Some("AMBIGUOUS_REFERENCE"));
+        let crossed = left.cross_join(&right)?;
+        assert_eq!(crossed.columns(), ["id", "name", "id", "name"]);
+        assert_eq!(
+            texts(&crossed.join(&joined.to_df(&["k", "a", "b"])?, &[], "cross")?).await?,
+            ["1 a 1 x 1 a x"]
+        );
+        let sums =
+            left.group_by(["name", "NAME"])?.agg([sum("id"), sum("id"), max("id").alias("m")])?;
+        assert_eq!(sums.columns(), ["name", "NAME", "sum(id)", "sum(id)", "m"]);
+        assert_eq!(texts(&sums).await?, ["a a 1 1 1"]);
+        let given = [crate::Row::new([crate::Value::from(1), crate::Value::from(2)])];
+        let given = spark.create_data_frame(given, "id INT, id INT")?;
+        assert_eq!(texts(&given).await?, ["1 2"]);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_temporary_table_is_a_view_of_its_session_without_rows() {
+    run(|spark| async move {
+        spark.sql("CREATE TEMPORARY TABLE tt (id INT, name STRING) USING parquet").await?;
+        assert_eq!(spark.sql("SELECT name, id FROM tt").await?.columns(), ["name", "id"]);
+        assert_eq!(spark.table("tt")?.count().await?, 0);
+        assert!(spark.new_session().table("tt").is_err());
+        for (sql, condition) in [
+            (
+                "CREATE TEMPORARY TABLE tt (id INT) USING parquet",
+                "TEMP_TABLE_OR_VIEW_ALREADY_EXISTS",
+            ),
+            ("CREATE TEMPORARY TABLE s.tt (id INT) USING parquet", "INVALID_TEMP_OBJ_QUALIFIER"),
+            ("CREATE TEMPORARY TABLE a (id INT) USING nosuch", "DATA_SOURCE_NOT_FOUND"),
+            ("CREATE TEMPORARY TABLE a (id INT)", "_LEGACY_ERROR_TEMP_0035"),
+            ("INSERT INTO tt VALUES (1, 'a')", "UNSUPPORTED_INSERT.RDD_BASED"),
+        ] {
+            let error = spark.sql(sql).await.unwrap_err();
+            assert_eq!(error.condition(), Some(condition), "{sql}: {error}");
+        }
+        spark.sql("DROP VIEW tt").await?;
+        assert!(spark.table("tt").is_err());
+        Ok(())
+    });
+}

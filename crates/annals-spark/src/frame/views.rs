@@ -18,7 +18,7 @@ impl DataFrame {
         if self.session.sql_session().views().local(&name).is_some() {
             return Err(view_exists(&quote(&name)));
         }
-        self.set_view(&name, false);
+        self.set_view(&name, false)?;
         Ok(())
     }
 
@@ -28,8 +28,7 @@ impl DataFrame {
     ///
     /// [`SparkError`] if it is no name.
     pub fn create_or_replace_temp_view(&self, name: &str) -> Result<(), SparkError> {
-        self.set_view(&names::view_name(name)?, false);
-        Ok(())
+        self.set_view(&names::view_name(name)?, false)
     }
 
     /// Makes a temporary view that all sessions of the store see, as `global_temp.name`.
@@ -42,7 +41,7 @@ impl DataFrame {
         if self.session.sql_session().views().global(&name).is_some() {
             return Err(view_exists(&format!("{}.{}", quote(GLOBAL_TEMP), quote(&name))));
         }
-        self.set_view(&name, true);
+        self.set_view(&name, true)?;
         Ok(())
     }
 
@@ -52,11 +51,15 @@ impl DataFrame {
     ///
     /// [`SparkError`] if it is no name.
     pub fn create_or_replace_global_temp_view(&self, name: &str) -> Result<(), SparkError> {
-        self.set_view(&names::view_name(name)?, true);
-        Ok(())
+        self.set_view(&names::view_name(name)?, true)
     }
 
-    fn set_view(&self, name: &str, global: bool) {
+    fn set_view(&self, name: &str, global: bool) -> Result<(), SparkError> {
+        let columns = self.columns();
+        let twice = columns.iter().enumerate().find(|(at, name)| columns[..*at].contains(name));
+        if let Some((_, column)) = twice {
+            return Err(SparkError::new("COLUMN_ALREADY_EXISTS", [("columnName", quote(column))]));
+        }
         let query = ViewQuery::Plan(Box::new(self.plan.as_ref().clone()));
         let sql = self.session.sql_session();
         if global {
@@ -64,6 +67,7 @@ impl DataFrame {
         } else {
             sql.set_view(name, query)
         };
+        Ok(())
     }
 }
 

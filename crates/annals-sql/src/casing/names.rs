@@ -40,6 +40,12 @@ pub(super) fn of(expr: &Expr) -> String {
             let op = match op {
                 BinaryOperator::NotEq => return format!("(NOT ({} = {}))", of(left), of(right)),
                 BinaryOperator::MyIntegerDivide => "div".to_owned(),
+                BinaryOperator::PGRegexMatch => {
+                    return format!("RLIKE({}, {})", of(left), of(right));
+                }
+                BinaryOperator::PGRegexNotMatch => {
+                    return format!("(NOT RLIKE({}, {}))", of(left), of(right));
+                }
                 BinaryOperator::StringConcat => {
                     return format!("concat({}, {})", of(left), of(right));
                 }
@@ -108,7 +114,10 @@ fn function_name(function: &Function) -> String {
         Some(DuplicateTreatment::Distinct) => "DISTINCT ",
         _ => "",
     };
-    let call = format!("{name}({distinct}{args})");
+    let mut call = format!("{name}({distinct}{args})");
+    if let Some(filter) = &function.filter {
+        call.push_str(&format!(" FILTER (WHERE {})", of(filter)));
+    }
     match &function.over {
         Some(over) => format!("{call} OVER {over}"),
         None => call,

@@ -11,8 +11,8 @@ use crate::error::SqlError;
 use crate::keep;
 use crate::scope::{GLOBAL_TEMP, Named, Scope};
 use crate::session::SqlSession;
-use crate::statement::{Name, Show};
-use crate::types::{field_comment, field_type_name};
+use crate::statement::{Name, Show, quoted_if_needed};
+use crate::types::{field_comment, sql_field_type_name};
 
 pub(super) fn show(session: &SqlSession, what: Show) -> Result<Rows, SqlError> {
     let scope = session.scope();
@@ -198,18 +198,9 @@ pub(super) fn full_name(session: &SqlSession, table: &Table) -> String {
     format!(
         "{}.{}.{}",
         session.catalog(),
-        plain(name.database().folded()),
-        plain(name.table_folded())
+        quoted_if_needed(name.database().folded()),
+        quoted_if_needed(name.table_folded())
     )
-}
-
-/// A name as it stands in a statement: in backticks where it must.
-fn plain(name: &str) -> String {
-    let word = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    match word && !name.is_empty() {
-        true => name.to_owned(),
-        false => crate::statement::quoted(name),
-    }
 }
 
 fn text(value: &str) -> String {
@@ -229,15 +220,17 @@ fn create(session: &SqlSession, scope: &Scope, name: &Name) -> Result<String, Sq
         let (database, view) = (table.name().database(), table.name().table_folded().to_owned());
         let schema = table.schema();
         let columns = schema.fields().iter().map(|field| match field_comment(field) {
-            Some(comment) => format!("  {} COMMENT {}", plain(field.name()), text(comment)),
-            None => format!("  {}", plain(field.name())),
+            Some(comment) => {
+                format!("  {} COMMENT {}", quoted_if_needed(field.name()), text(comment))
+            }
+            None => format!("  {}", quoted_if_needed(field.name())),
         });
         let columns = columns.collect::<Vec<_>>().join(",\n");
         let _ = writeln!(
             out,
             "CREATE VIEW {}.{} (\n{columns})",
-            plain(database.folded()),
-            plain(&view)
+            quoted_if_needed(database.folded()),
+            quoted_if_needed(&view)
         );
         if let Some(comment) = table.comment() {
             let _ = writeln!(out, "COMMENT {}", text(comment));
@@ -265,7 +258,9 @@ fn create(session: &SqlSession, scope: &Scope, name: &Name) -> Result<String, Sq
     if !options.is_empty() {
         let _ = writeln!(out, "OPTIONS (\n{})", pairs(&options));
     }
-    let list = |names: &[&str]| names.iter().map(|name| plain(name)).collect::<Vec<_>>().join(", ");
+    let list = |names: &[&str]| {
+        names.iter().map(|name| quoted_if_needed(name)).collect::<Vec<_>>().join(", ")
+    };
     if !table.partition_columns().is_empty() {
         let _ = writeln!(out, "PARTITIONED BY ({})", list(&table.partition_columns()));
     }
@@ -295,11 +290,11 @@ fn create(session: &SqlSession, scope: &Scope, name: &Name) -> Result<String, Sq
 }
 
 fn column(field: &Field) -> String {
-    let mut data_type = field_type_name(field).to_uppercase();
+    let mut data_type = sql_field_type_name(field);
     if data_type == "STRING" {
         data_type.push_str(" COLLATE UTF8_BINARY");
     }
-    let mut out = format!("  {} {data_type}", plain(field.name()));
+    let mut out = format!("  {} {data_type}", quoted_if_needed(field.name()));
     if !field.is_nullable() {
         out.push_str(" NOT NULL");
     }

@@ -30,6 +30,38 @@ pub enum ParseError {
         name: String,
     },
 
+    /// There is no such type.
+    #[error("{name} is no type; the types are those of Spark, such as BIGINT or ARRAY<STRING>")]
+    NoType {
+        /// The name, as it was written.
+        name: String,
+    },
+
+    /// A decimal of more digits than there can be, or with more after the point than in all.
+    #[error(
+        "a decimal has 1 to 38 digits and no more of them after the point than in all; \
+         decimal({precision},{scale}) has not"
+    )]
+    Decimal {
+        /// The digits in all.
+        precision: u64,
+        /// Those after the point.
+        scale: u64,
+    },
+
+    /// A number that is not of the type that it is written as.
+    #[error("{text} is no {type_name}: these go from {least} to {most}")]
+    NumberRange {
+        /// The digits, without the letter behind them.
+        text: String,
+        /// The type, in a word.
+        type_name: &'static str,
+        /// The smallest number of the type.
+        least: &'static str,
+        /// The largest.
+        most: &'static str,
+    },
+
     /// Rows of `VALUES` differ in length.
     #[error(
         "row {row} of VALUES, counted from 0, has {found} values where the first has {expected}"

@@ -21,6 +21,8 @@ pub(super) struct Grammar<'t> {
     parser: Parser<'static>,
     /// How many types the one that is read lies in.
     pub(super) types: usize,
+    /// Whether the first half of the `>>` that comes next has closed a type.
+    pub(super) half: bool,
 }
 
 impl<'t> Grammar<'t> {
@@ -29,7 +31,7 @@ impl<'t> Grammar<'t> {
         let parser = Parser::new(&DIALECT)
             .with_recursion_limit(DEPTH_MAX)
             .with_tokens_with_locations(tokens.clone());
-        Ok(Self { text, tokens, parser, types: 0 })
+        Ok(Self { text, tokens, parser, types: 0, half: false })
     }
 
     /// The statement is complete; only a semicolon may follow.
@@ -112,17 +114,6 @@ impl<'t> Grammar<'t> {
 
     pub(super) fn peek(&self, ahead: usize) -> Option<&Token> {
         self.tokens.get(self.parser.index() + ahead).map(|token| &token.token)
-    }
-
-    /// Makes two tokens of a `>>`, and takes the first.
-    pub(super) fn split_shift(&mut self) {
-        let at = self.parser.index();
-        let span = self.tokens[at].span;
-        let half = || TokenWithSpan { token: Token::Gt, span };
-        self.tokens.splice(at..=at, [half(), half()]);
-        let parser = Parser::new(&DIALECT).with_recursion_limit(DEPTH_MAX);
-        self.parser = parser.with_tokens_with_locations(self.tokens.clone());
-        self.skip(at + 1);
     }
 
     /// Whether the token that many ahead is this word, not in backticks.

@@ -84,15 +84,26 @@ impl VisitorMut for Inspector {
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<ParseError> {
         self.depth -= 1;
+        // The planner knows a search for a pattern as an operator only.
+        if let Expr::RLike { negated, expr: text, pattern, .. } = expr {
+            let op = match negated {
+                true => ast::BinaryOperator::PGRegexNotMatch,
+                false => ast::BinaryOperator::PGRegexMatch,
+            };
+            let (left, right) = (taken(text), taken(pattern));
+            *expr = Expr::BinaryOp { left, op, right };
+        }
         // Equal, two nulls included: the planner knows it by its standard name only.
         if let Expr::BinaryOp { left, op: ast::BinaryOperator::Spaceship, right } = expr {
-            let null = || Box::new(Expr::value(ast::Value::Null));
-            let left = std::mem::replace(left, null());
-            let right = std::mem::replace(right, null());
-            *expr = Expr::IsNotDistinctFrom(left, right);
+            *expr = Expr::IsNotDistinctFrom(taken(left), taken(right));
         }
         ControlFlow::Continue(())
     }
+}
+
+/// What stands there, with a null in its place.
+fn taken(expr: &mut Box<Expr>) -> Box<Expr> {
+    std::mem::replace(expr, Box::new(Expr::value(ast::Value::Null)))
 }
 
 fn refuse(what: &'static str, instead: &'static str) -> ControlFlow<ParseError> {

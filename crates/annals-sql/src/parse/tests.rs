@@ -138,7 +138,7 @@ fn numbers_with_a_suffix_have_its_type() {
         ("1L", "BIGINT '1'"),
         ("2y", "TINYINT '2'"),
         ("1.50BD", "DECIMAL(3,2) '1.50'"),
-        ("1e3", "1e3"),
+        ("1e3", "DOUBLE '1e3'"),
         ("3D", "DOUBLE '3'"),
     ] {
         assert_eq!(parse_expr(text).unwrap().to_string(), kind, "{text}");

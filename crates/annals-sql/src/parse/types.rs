@@ -1,7 +1,6 @@
 //! Types as Spark writes them, as Arrow's; and the columns of a table.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Fields, IntervalUnit, TimeUnit};
 use datafusion::sql::sqlparser::tokenizer::Token;
@@ -9,18 +8,19 @@ use datafusion::sql::sqlparser::tokenizer::Token;
 use super::error::ParseError;
 use super::grammar::{DEPTH_MAX, Grammar};
 use crate::statement::Column;
+use crate::types::{array_of, map_of, timestamp, timestamp_ntz};
 
 /// The metadata of a field that holds its comment.
 pub const COMMENT: &str = "comment";
 /// The metadata of a field that holds what it was declared as, where Arrow has no such type.
 pub const DECLARED: &str = "declared_type";
+/// The metadata of a field that holds the collation of its strings, if that is not `UTF8_BINARY`.
+pub const COLLATION: &str = "__COLLATION";
 
-const MICROS: TimeUnit = TimeUnit::Microsecond;
-
-/// A type, and how it was declared if Arrow cannot say so.
+/// A type, and what was said of it that Arrow has no type for.
 pub(super) struct Found {
     pub(super) data_type: DataType,
-    pub(super) declared: Option<String>,
+    metadata: HashMap<String, String>,
 }
 
 impl Grammar<'_> {
@@ -39,11 +39,13 @@ impl Grammar<'_> {
 
     fn one_type(&mut self) -> Result<Found, ParseError> {
         let Some(Token::Word(word)) = self.peek(0) else { return self.expected("a type") };
-        let word = word.value.to_ascii_uppercase();
-        let mut declared = None;
-        let start = self.here();
+        let (name, plain) = (word.value.clone(), word.quote_style.is_none());
+        if !plain {
+            return self.expected("a type, which does not stand in backticks");
+        }
+        let mut metadata = HashMap::new();
         self.skip(1);
-        let data_type = match word.as_str() {
+        let data_type = match name.to_ascii_uppercase().as_str() {
             "BOOLEAN" => DataType::Boolean,
             "TINYINT" | "BYTE" => DataType::Int8,
             "SMALLINT" | "SHORT" => DataType::Int16,
@@ -53,23 +55,32 @@ impl Grammar<'_> {
             "DOUBLE" => DataType::Float64,
             "STRING" => {
                 if self.takes(&["COLLATE"]) {
-                    self.identifier()?;
+                    let collation = self.identifier()?;
+                    if !collation.eq_ignore_ascii_case("UTF8_BINARY") {
+                        metadata.insert(COLLATION.to_owned(), collation);
+                    }
                 }
                 DataType::Utf8
             }
-            "CHAR" | "CHARACTER" | "VARCHAR" => {
+            kind @ ("CHAR" | "CHARACTER" | "VARCHAR") => {
                 self.expect_token(&Token::LParen)?;
                 let length = self.whole_number()?;
                 self.expect_token(&Token::RParen)?;
-                let kind = if word == "VARCHAR" { "varchar" } else { "char" };
-                declared = Some(format!("{kind}({length})"));
+                let kind = if kind == "VARCHAR" { "varchar" } else { "char" };
+                metadata.insert(DECLARED.to_owned(), format!("{kind}({length})"));
                 DataType::Utf8
             }
             "BINARY" => DataType::Binary,
             "DATE" => DataType::Date32,
-            "TIMESTAMP" | "TIMESTAMP_LTZ" => DataType::Timestamp(MICROS, Some("UTC".into())),
-            "TIMESTAMP_NTZ" => DataType::Timestamp(MICROS, None),
-            "TIME" => DataType::Time64(MICROS),
+            "TIMESTAMP" | "TIMESTAMP_LTZ" => timestamp(),
+            "TIMESTAMP_NTZ" => timestamp_ntz(),
+            "TIME" => {
+                if self.takes_token(&Token::LParen) {
+                    self.whole_number()?;
+                    self.expect_token(&Token::RParen)?;
+                }
+                DataType::Time64(TimeUnit::Microsecond)
+            }
             "VOID" => DataType::Null,
             "DECIMAL" | "DEC" | "NUMERIC" => self.decimal()?,
             "INTERVAL" => self.interval()?,
@@ -77,7 +88,7 @@ impl Grammar<'_> {
                 self.open()?;
                 let element = self.data_type()?;
                 self.close()?;
-                DataType::new_list(element.data_type, true)
+                array_of(element.data_type)
             }
             "MAP" => {
                 self.open()?;
@@ -85,20 +96,12 @@ impl Grammar<'_> {
                 self.expect_token(&Token::Comma)?;
                 let value = self.data_type()?;
                 self.close()?;
-                let entries = vec![
-                    Field::new("key", key.data_type, false),
-                    Field::new("value", value.data_type, true),
-                ];
-                let entries = DataType::Struct(Fields::from(entries));
-                DataType::Map(Arc::new(Field::new("entries", entries, false)), false)
+                map_of(key.data_type, value.data_type)
             }
             "STRUCT" => self.structure()?,
-            _ => {
-                self.go_to(start);
-                return self.expected("a type");
-            }
+            _ => return Err(ParseError::NoType { name }),
         };
-        Ok(Found { data_type, declared })
+        Ok(Found { data_type, metadata })
     }
 
     fn decimal(&mut self) -> Result<DataType, ParseError> {
@@ -110,32 +113,27 @@ impl Grammar<'_> {
             }
             self.expect_token(&Token::RParen)?;
         }
-        let parts = (u8::try_from(precision), i8::try_from(scale));
-        match parts {
-            (Ok(precision), Ok(scale))
-                if (1..=38).contains(&precision) && scale <= precision as i8 =>
-            {
-                Ok(DataType::Decimal128(precision, scale))
+        match (u8::try_from(precision), i8::try_from(scale)) {
+            (Ok(digits @ 1..=38), Ok(after)) if scale <= precision => {
+                Ok(DataType::Decimal128(digits, after))
             }
-            _ => Err(ParseError::Unsupported {
-                what: "a decimal of that precision and scale",
-                instead: "the precision is 1 to 38 and the scale at most that",
-            }),
+            _ => Err(ParseError::Decimal { precision, scale }),
         }
     }
 
     fn interval(&mut self) -> Result<DataType, ParseError> {
-        let units = ["YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"];
-        let Some(first) = self.takes_one(&units) else {
-            return Ok(DataType::Interval(IntervalUnit::MonthDayNano));
-        };
-        if self.takes(&["TO"]) {
-            self.expect_one(&units)?;
+        for (units, data_type) in [
+            (&["YEAR", "MONTH"][..], DataType::Interval(IntervalUnit::YearMonth)),
+            (&["DAY", "HOUR", "MINUTE", "SECOND"], DataType::Duration(TimeUnit::Microsecond)),
+        ] {
+            if self.takes_one(units).is_some() {
+                if self.takes(&["TO"]) {
+                    self.expect_one(units)?;
+                }
+                return Ok(data_type);
+            }
         }
-        Ok(match first {
-            "YEAR" | "MONTH" => DataType::Interval(IntervalUnit::YearMonth),
-            _ => DataType::Duration(MICROS),
-        })
+        Ok(DataType::Interval(IntervalUnit::MonthDayNano))
     }
 
     fn structure(&mut self) -> Result<DataType, ParseError> {
@@ -143,23 +141,16 @@ impl Grammar<'_> {
             return Ok(DataType::Struct(Fields::empty())); // `STRUCT<>`
         }
         self.open()?;
-        let mut fields = Vec::new();
-        loop {
-            let name = self.identifier()?;
-            let _ = self.takes_token(&Token::Colon);
-            let found = self.data_type()?;
-            let nullable = !self.takes(&["NOT", "NULL"]);
-            let mut field = Field::new(name, found.data_type, nullable);
-            let mut metadata = HashMap::new();
-            if self.takes(&["COMMENT"]) {
-                metadata.insert(COMMENT.to_owned(), self.string()?);
+        let fields = self.commas(|grammar| {
+            let name = grammar.identifier()?;
+            let _ = grammar.takes_token(&Token::Colon);
+            let Found { data_type, mut metadata } = grammar.data_type()?;
+            let nullable = !grammar.takes(&["NOT", "NULL"]);
+            if grammar.takes(&["COMMENT"]) {
+                metadata.insert(COMMENT.to_owned(), grammar.string()?);
             }
-            field.set_metadata(metadata);
-            fields.push(field);
-            if !self.takes_token(&Token::Comma) {
-                break;
-            }
-        }
+            Ok(Field::new(name, data_type, nullable).with_metadata(metadata))
+        })?;
         self.close()?;
         Ok(DataType::Struct(Fields::from(fields)))
     }
@@ -168,16 +159,16 @@ impl Grammar<'_> {
         self.expect_token(&Token::Lt)
     }
 
-    /// A `>`; of `>>` that closes two types, one is left for the outer one.
+    /// A `>`, or the half of a `>>` that is left.
     fn close(&mut self) -> Result<(), ParseError> {
-        if self.takes_token(&Token::Gt) {
-            return Ok(());
-        }
         if self.peek(0) == Some(&Token::ShiftRight) {
-            self.split_shift();
+            self.half = !self.half;
+            if !self.half {
+                self.skip(1);
+            }
             return Ok(());
         }
-        self.expected("'>'")
+        self.expect_token(&Token::Gt)
     }
 
     // ---- columns --------------------------------------------------------------------------
@@ -190,11 +181,7 @@ impl Grammar<'_> {
     pub(super) fn column(&mut self) -> Result<Column, ParseError> {
         let name = self.identifier()?;
         let _ = self.takes_token(&Token::Colon);
-        let found = self.data_type()?;
-        let mut metadata = HashMap::new();
-        if let Some(declared) = found.declared {
-            metadata.insert(DECLARED.to_owned(), declared);
-        }
+        let Found { data_type, mut metadata } = self.data_type()?;
         let (mut nullable, mut default, mut extra) = (true, None, None);
         loop {
             if self.takes(&["NOT", "NULL"]) {
@@ -219,7 +206,7 @@ impl Grammar<'_> {
                 break;
             }
         }
-        let field = Field::new(name, found.data_type, nullable).with_metadata(metadata);
+        let field = Field::new(name, data_type, nullable).with_metadata(metadata);
         Ok(Column { field, default, extra })
     }
 

@@ -1,8 +1,11 @@
-//! A tour of annals, on real input: `cargo run --release -p annals --example tour`.
+//! A tour of annals, on real input: `cargo run --release -p annals-tour`.
 //!
-//! Without arguments it tells the story of a year of flights in twelve steps, one module each; the
-//! code that it shows is the code that runs. With files as arguments it saves these and shows
+//! Without arguments it tells the story of a year of flights in fourteen steps, one module each;
+//! the code that it shows is the code that runs. With files as arguments it saves these and shows
 //! them. What it claims it checks: a wrong count ends it with an error.
+//!
+//! The last two steps, on SQL and on Spark's words, are there with the feature `sql`. Without it
+//! the tour compiles no more than the store.
 
 mod board;
 mod cost;
@@ -19,6 +22,10 @@ mod nights;
 mod nyc;
 mod own;
 mod page;
+#[cfg(feature = "sql")]
+mod spark;
+#[cfg(feature = "sql")]
+mod sql;
 mod summary;
 mod text;
 mod travel;
@@ -29,6 +36,8 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+#[cfg(feature = "sql")]
+use annals::Store;
 use page::Page;
 
 /// Whatever ends the tour early.
@@ -40,7 +49,7 @@ A tour of annals, the snapshot-isolated, time-travelling table store for Arrow d
 
 Usage: tour [FILE…]
 
-  without arguments   a year of flights, in twelve steps
+  without arguments   a year of flights, step by step
   FILE…               your own Parquet (.parquet) or CSV (.csv, .tsv) files: each is saved
                       as a table of its name, read back and shown
   -h, --help          this text
@@ -97,7 +106,19 @@ fn tour(page: &mut Page, turns_max: usize) -> Result {
     let found = hunt::run(page, &store, &nights)?;
     mend::run(page, &store, &nights, &found)?;
     cost::run(page, &store, &found)?;
+    #[cfg(feature = "sql")]
+    in_other_words(page, &store)?;
     summary::run(page, &store)
+}
+
+/// The steps for which queries run.
+#[cfg(feature = "sql")]
+fn in_other_words(page: &mut Page, store: &Store) -> Result {
+    let runtime = tokio::runtime::Builder::new_multi_thread().build()?;
+    runtime.block_on(async {
+        sql::run(page, store).await?;
+        spark::run(page, store).await
+    })
 }
 
 /// The error of what must not succeed.

@@ -32,10 +32,13 @@ pub(crate) fn run(page: &mut Page, store: &Store) -> Result {
         "Every one of these versions can still be read; what they share is there once. Go on with",
     )?;
     page.verbatim(
-        "this code       crates/annals/examples/tour/\n\
+        "this code       crates/annals-tour/src/\n\
          the API         cargo doc -p annals --no-deps --open\n\
          the ideas       docs/architecture.md\n\
-         your own files  cargo run --release -p annals --example tour -- FILE.csv",
+         your own files  cargo run --release -p annals-tour -- FILE.csv",
     )?;
+    if !cfg!(feature = "sql") {
+        page.verbatim("SQL, Spark      cargo run --release -p annals-tour")?;
+    }
     Ok(())
 }
