@@ -29,12 +29,20 @@ impl Sides {
     ///
     /// If there is no runtime to be had.
     pub fn new(threads: usize) -> Self {
+        Self::over(Store::in_memory(), threads)
+    }
+
+    /// The same over a store that is there.
+    ///
+    /// # Panics
+    ///
+    /// As for [`new`](Self::new).
+    pub fn over(store: Store, threads: usize) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(threads)
             .enable_all()
             .build()
             .expect("threads can be had");
-        let store = Store::in_memory();
         let session = SqlSession::builder(&store).target_partitions(threads);
         let session = session.build().expect("this goes together");
         let config = session.state().config().clone();

@@ -4,7 +4,7 @@ use annals::{Retention, SaveMode, Store, StoreBuilder, WriteError};
 use annals_tests::{Chance, at_once};
 
 use crate::ENOUGH;
-use crate::canary::Canaries;
+use annals_tests::canary::Canaries;
 
 /// A store in which committers take part in freeing at once.
 fn store() -> Store {

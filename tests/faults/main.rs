@@ -2,19 +2,16 @@
 //!
 //! * `panics`: a panic at each step of each kind of commit, one after the other;
 //! * `parked`: a writer that stands still at each step, while others read and wish to write;
-//! * `deallocators`: buffers that panic as they are freed, which need no seam;
-//! * `listeners`: a listener to events that panics, which needs none either.
+//! * `deallocators`: buffers that panic as they are freed, which need no seam.
 //!
 //! The first two need the steps that the engine has with `--cfg annals_seams` only. Without it
 //! there is one test, which is ignored and says so; `.ci/prove short faults` builds with it.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking too")]
 
-mod canary;
 mod deallocators;
 #[cfg(annals_seams)]
 mod fixture;
-mod listeners;
 #[cfg(annals_seams)]
 mod operations;
 #[cfg(annals_seams)]

@@ -9,7 +9,7 @@ use annals::{
 use annals_tests::{numbers, people};
 use arrow_schema::{DataType, Field, Schema};
 
-use crate::canary::Canaries;
+use annals_tests::canary::Canaries;
 
 type Done = Result<(), Box<dyn Error>>;
 type Run = Box<dyn FnOnce() -> Done + Send>;

@@ -11,9 +11,9 @@ use annals::seams::{Step, on_this_thread};
 use annals::{Store, VersionId};
 
 use crate::ENOUGH;
-use crate::canary::{Canaries, Injected, silence_what_is_injected};
 use crate::fixture::{Seen, assert_memory_returns, assert_usable, fixture};
 use crate::operations::{Operation, all};
+use annals_tests::canary::{Canaries, Injected, silence_what_is_injected};
 
 /// A thread that sleeps until there is something to see, and tells of what it has seen.
 struct Watcher {

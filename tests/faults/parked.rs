@@ -14,10 +14,10 @@ use annals::{ReadError, Reader, Retention, SaveMode, Store, WriteError};
 use annals_tests::{numbers, people, rows_of};
 
 use crate::ENOUGH;
-use crate::canary::Canaries;
 use crate::fixture::{Seen, assert_usable, fixture};
 use crate::operations::{all, elsewhere};
 use crate::panics::walk;
+use annals_tests::canary::Canaries;
 
 const READERS: usize = 3;
 

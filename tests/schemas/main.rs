@@ -5,6 +5,7 @@
 mod altering;
 mod casts;
 mod chunks;
+mod gathered;
 mod merging;
 mod nested;
 mod nullability;

@@ -4,6 +4,7 @@
 //! that look at the repository itself: one directory per subject, with a `main.rs` and a `[[test]]`
 //! entry in `Cargo.toml`. What a second subject needs as well comes here.
 
+pub mod canary;
 pub mod fuzzing;
 pub mod model;
 

@@ -12,21 +12,13 @@ use crate::types::CHAR_VARCHAR;
 
 /// Rows for a table, with texts of the lengths that its columns were declared with.
 pub(crate) fn fitted(
-    batches: &[RecordBatch],
-    table: &SchemaRef,
-    matching: Matching,
-) -> Result<Vec<RecordBatch>, SparkError> {
-    if table.fields().iter().all(|field| length_of(field).is_none()) {
-        return Ok(batches.to_vec());
-    }
-    batches.iter().map(|batch| fit(batch, table, matching)).collect()
-}
-
-fn fit(
-    batch: &RecordBatch,
+    batch: RecordBatch,
     table: &SchemaRef,
     matching: Matching,
 ) -> Result<RecordBatch, SparkError> {
+    if table.fields().iter().all(|field| length_of(field).is_none()) {
+        return Ok(batch);
+    }
     let schema = batch.schema();
     let mut columns = batch.columns().to_vec();
     for (index, column) in columns.iter_mut().enumerate() {

@@ -23,6 +23,7 @@ use crate::session::Session;
 use crate::show;
 
 pub use depth::STEPS_MAX;
+pub(crate) use depth::{given_room, steps_of_views};
 pub use grouped::GroupedData;
 pub(crate) use twice::{placed_back, query as query_over_one, shares_a_name};
 

@@ -37,9 +37,9 @@ pub(crate) fn refuse_overwrite(plan: &LogicalPlan, table: &Table) -> Result<(), 
 }
 
 /// Rows of the table that are in a partition which some of these rows are in.
-pub(crate) fn partitions_of(
+pub(crate) fn partitions_of<'a>(
     table: &Table,
-    batches: &[RecordBatch],
+    batches: impl IntoIterator<Item = &'a RecordBatch>,
     matching: Matching,
 ) -> Result<Predicate, SparkError> {
     let schema = table.schema();

@@ -14,7 +14,7 @@ use datafusion::logical_expr::LogicalPlanBuilder;
 
 use crate::convert::{self, Names, Told};
 use crate::error::SparkError;
-use crate::frame::DataFrame;
+use crate::frame::{DataFrame, given_room, steps_of_views};
 use crate::names::{self, CATALOG, GLOBAL_TEMP, Parts};
 use crate::reads;
 use crate::session::Session;
@@ -33,7 +33,9 @@ pub(crate) async fn run(session: &Session, text: &str) -> Result<DataFrame, Spar
         Statement::Command(mut command) => {
             check(session, &mut command)?;
             note_cached(session, &command);
-            command::execute(session.sql_session(), command, text).await
+            let sql = session.sql_session();
+            let steps = steps_of_views(&sql.views());
+            given_room(steps, command::execute(sql, command, text)).await
         }
         _ => session.sql_session().sql(text).await,
     };

@@ -8,13 +8,11 @@ pub(crate) mod checks;
 mod files;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use annals::{
-    CastPolicy, Matching, Missing, Predicate, PropertyPatch, SaveMode, Source, Table, TableKind,
+    CastPolicy, Gathered, Matching, Missing, Predicate, PropertyPatch, SaveMode, Table, TableKind,
     TableName, WriteError,
 };
-use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 use crate::convert::{self, Told, Written};
@@ -179,8 +177,7 @@ impl DataFrameWriter {
             }
             _ => save.check_create(&database, &table_name)?,
         }
-        let batches = self.frame.to_batches().await?;
-        save.make(mode, table.as_ref(), &batches)
+        save.make(mode, table.as_ref()).await
     }
 
     /// Writes the rows into a table that exists, column by place: adds them, or with mode
@@ -234,24 +231,21 @@ impl DataFrameWriter {
             reads::refuse_overwrite(self.frame.logical_plan(), &table)?;
         }
         let target = table.schema();
-        let batches = self.frame.to_batches().await?;
         let schema = self.frame.schema();
-        let batches = declared::fitted(&batches, &target, Matching::ByPosition)?;
+        let made = |batch| declared::fitted(batch, &target, Matching::ByPosition);
+        let rows = self.frame.gather(&schema, places(&table, &schema), made).await?;
         let dynamic = session
             .conf()
             .get_or("spark.sql.sources.partitionOverwriteMode", "static")
             .eq_ignore_ascii_case("dynamic");
         let only = match overwrite && dynamic && !table.partition_columns().is_empty() {
-            true => Some(reads::partitions_of(&table, &batches, Matching::ByPosition)?),
+            true => Some(reads::partitions_of(&table, rows.batches(), Matching::ByPosition)?),
             false => None,
         };
         let written = written(&schema, &target);
         let inserted = session.change(|tx| {
-            let mut writer = tx
-                .write(source_of(&schema, batches.clone()))
-                .mode(mode)
-                .matching(Matching::ByPosition)
-                .casts(CastPolicy::Ansi);
+            let mut writer =
+                tx.write(&rows).mode(mode).matching(Matching::ByPosition).casts(CastPolicy::Ansi);
             if let Some(predicate) = &only {
                 writer = writer.replace_where(predicate.clone());
             }
@@ -291,15 +285,14 @@ fn written(rows: &SchemaRef, table: &SchemaRef) -> Written {
     Written { rows: names(rows), table: names(table) }
 }
 
-/// Batches as a source, with the schema that they have.
-pub(crate) fn source_of(schema: &SchemaRef, batches: Vec<RecordBatch>) -> Source<'static> {
-    let nullable = schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
-    let schema: SchemaRef = Arc::new(arrow::datatypes::Schema::new(nullable.collect::<Vec<_>>()));
-    let announced = Arc::clone(&schema);
-    let batches = batches.into_iter().map(move |batch| {
-        RecordBatch::try_new(Arc::clone(&announced), batch.columns().to_vec()).unwrap_or(batch)
-    });
-    Source::new(schema, batches.collect::<Vec<RecordBatch>>())
+/// The columns of rows that stand where the table has those that it is divided by.
+fn places(table: &Table, rows: &SchemaRef) -> Vec<String> {
+    let target = table.schema();
+    let name = |column: &str| {
+        let place = target.index_of(column).ok()?;
+        rows.fields().get(place).map(|field| field.name().clone())
+    };
+    table.partition_columns().into_iter().filter_map(name).collect()
 }
 
 /// A save on its way: what was asked for, brought into one form.
@@ -311,26 +304,25 @@ pub(crate) struct Save<'a> {
 }
 
 impl Save<'_> {
-    fn make(
-        &self,
-        mode: SaveMode,
-        table: Option<&Table>,
-        batches: &[RecordBatch],
-    ) -> Result<(), SparkError> {
-        let told = self.writer.told();
-        let session = self.writer.frame.session();
+    async fn make(&self, mode: SaveMode, table: Option<&Table>) -> Result<(), SparkError> {
+        let frame = &self.writer.frame;
+        let (told, session) = (self.writer.told(), frame.session());
         let merge = self.writer.is_on("mergeschema");
-        let appends = mode == SaveMode::Append && table.is_some();
-        let schema = self.writer.frame.schema();
-        let (schema, batches) = if appends {
-            let target = table.map_or_else(|| Arc::clone(&schema), Table::schema);
-            (schema, declared::fitted(batches, &target, Matching::ByName)?)
-        } else {
-            checks::partitions_last(&schema, &self.writer.partition_by, batches)?
+        let (schema, by) = (frame.schema(), &self.writer.partition_by);
+        let appended_to = table.filter(|_| mode == SaveMode::Append);
+        let appends = appended_to.is_some();
+        let (schema, rows) = match appended_to {
+            Some(table) => {
+                let target = table.schema();
+                let made = |batch| declared::fitted(batch, &target, Matching::ByName);
+                let rows = frame.gather(&schema, table.partition_columns(), made).await?;
+                (schema, rows)
+            }
+            None => frame.gather_divided(&schema, by).await?,
         };
         let saved = session.change(|tx| {
             let mut writer = tx
-                .write(source_of(&schema, batches.clone()))
+                .write(&rows)
                 .mode(mode)
                 .casts(CastPolicy::Ansi)
                 .merge_schema(merge && table.is_some());
@@ -437,14 +429,20 @@ pub(crate) struct Change<'a> {
 }
 
 impl Change<'_> {
+    /// Computes the rows, for a table that exists.
+    pub(crate) async fn rows(frame: &DataFrame, table: &Table) -> Result<Gathered, SparkError> {
+        let target = table.schema();
+        let made = |batch| declared::fitted(batch, &target, Matching::ByName);
+        frame.gather(&frame.schema(), table.partition_columns(), made).await
+    }
+
     /// Writes into a table that exists, column by name; what the rows lack is null.
-    pub(crate) fn make(self, table: &Table, batches: &[RecordBatch]) -> Result<(), SparkError> {
+    pub(crate) fn make(self, table: &Table, rows: &Gathered) -> Result<(), SparkError> {
         let told = self.frame.session().told(true);
         let schema = self.frame.schema();
-        let batches = declared::fitted(batches, &table.schema(), Matching::ByName)?;
         let saved = self.frame.session().change(|tx| {
             let mut writer = tx
-                .write(source_of(&schema, batches.clone()))
+                .write(rows)
                 .mode(self.mode)
                 .matching(Matching::ByName)
                 .missing(Missing::FillNull)

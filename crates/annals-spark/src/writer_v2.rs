@@ -15,7 +15,7 @@ use crate::names::{self, Parts};
 use crate::reads;
 use crate::source;
 use crate::types::quote;
-use crate::writer::{Change, checks, source_of};
+use crate::writer::{Change, checks};
 
 /// A write that was not made; see [`DataFrame::write_to`].
 ///
@@ -97,10 +97,10 @@ impl DataFrameWriterV2 {
     /// `TABLE_OR_VIEW_NOT_FOUND` if there is no such table.
     pub async fn append(self) -> Result<(), SparkError> {
         let table = self.table()?;
-        let batches = self.frame.to_batches().await?;
+        let rows = Change::rows(&self.frame, &table).await?;
         let name = table.name().clone();
         Change { frame: &self.frame, name: &name, mode: SaveMode::Append, only: None }
-            .make(&table, &batches)
+            .make(&table, &rows)
     }
 
     /// Puts the rows in the place of those that match. The new rows must match too.
@@ -111,10 +111,10 @@ impl DataFrameWriterV2 {
     pub async fn overwrite(self, condition: impl Into<Predicate>) -> Result<(), SparkError> {
         let table = self.table()?;
         reads::refuse_overwrite(self.frame.logical_plan(), &table)?;
-        let batches = self.frame.to_batches().await?;
+        let rows = Change::rows(&self.frame, &table).await?;
         let (name, only) = (table.name().clone(), Some(condition.into()));
         Change { frame: &self.frame, name: &name, mode: SaveMode::Overwrite, only }
-            .make(&table, &batches)
+            .make(&table, &rows)
     }
 
     /// Puts the rows in the place of those in the same partitions. A table that is not
@@ -126,14 +126,14 @@ impl DataFrameWriterV2 {
     pub async fn overwrite_partitions(self) -> Result<(), SparkError> {
         let table = self.table()?;
         reads::refuse_overwrite(self.frame.logical_plan(), &table)?;
-        let batches = self.frame.to_batches().await?;
+        let rows = Change::rows(&self.frame, &table).await?;
         let only = match table.partition_columns().is_empty() {
             true => None,
-            false => Some(reads::partitions_of(&table, &batches, Matching::ByName)?),
+            false => Some(reads::partitions_of(&table, rows.batches(), Matching::ByName)?),
         };
         let name = table.name().clone();
         Change { frame: &self.frame, name: &name, mode: SaveMode::Overwrite, only }
-            .make(&table, &batches)
+            .make(&table, &rows)
     }
 
     fn name(&self) -> Result<(TableName, (String, String)), SparkError> {
@@ -187,12 +187,11 @@ impl DataFrameWriterV2 {
         }
         let schema = self.frame.schema();
         checks::create(&schema, &name, &self.partitioned_by, None, &provider)?;
-        let batches = self.frame.to_batches().await?;
-        let (schema, batches) = checks::partitions_last(&schema, &self.partitioned_by, &batches)?;
+        let (_, rows) = self.frame.gather_divided(&schema, &self.partitioned_by).await?;
         let told = session.told(true);
         let saved = session.change(|tx| {
             let mut writer = tx
-                .write(source_of(&schema, batches.clone()))
+                .write(&rows)
                 .mode(mode)
                 .casts(CastPolicy::Ansi)
                 .partition_by(self.partitioned_by.clone())

@@ -296,6 +296,7 @@ impl Walk<'_> {
         self.relation(&mut from.relation, frame, outer);
         for join in &mut from.joins {
             self.relation(&mut join.relation, frame, outer);
+            said_in_full(&mut join.join_operator);
             let Some(constraint) = constraint(&mut join.join_operator) else { continue };
             match constraint {
                 JoinConstraint::On(expr) => self.within(expr, frame, outer),
@@ -536,6 +537,15 @@ fn columns(table: &annals::Table) -> Vec<String> {
 /// What ORDER BY may name where there is no select.
 fn given(columns: Columns) -> Frame {
     Frame { aliases: columns.unwrap_or_default(), ..Frame::default() }
+}
+
+/// Which side a join without one is of. `DataFusion` wants to be told.
+fn said_in_full(operator: &mut JoinOperator) {
+    *operator = match operator {
+        JoinOperator::Semi(constraint) => JoinOperator::LeftSemi(constraint.clone()),
+        JoinOperator::Anti(constraint) => JoinOperator::LeftAnti(constraint.clone()),
+        _ => return,
+    };
 }
 
 fn constraint(operator: &mut JoinOperator) -> Option<&mut JoinConstraint> {

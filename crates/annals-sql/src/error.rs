@@ -291,6 +291,19 @@ pub enum SqlError {
         chain: Vec<String>,
     },
 
+    /// Views name each other, too many in a row.
+    #[error(
+        "the view {} is made of more than {limit} views that name each other; keep the rows of one \
+         of them in a table",
+        .chain.first().map_or("", String::as_str)
+    )]
+    ViewDepth {
+        /// The views as far as they were followed, each of which names the next.
+        chain: Vec<String>,
+        /// How many there may be.
+        limit: usize,
+    },
+
     /// The state of a table that a version clause asks for cannot be read.
     #[error("{table} cannot be read {asked}: {source}")]
     Travel {

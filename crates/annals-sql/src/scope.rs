@@ -139,11 +139,15 @@ impl Scope {
     ///
     /// # Errors
     ///
-    /// [`SqlError::ViewCycle`] if that view is being taken apart already.
+    /// [`SqlError::ViewCycle`] if that view is being taken apart already, [`SqlError::ViewDepth`]
+    /// if too many are.
     pub(crate) fn within(&self, view: &str, database: DatabaseName) -> Result<Self, SqlError> {
         let chain: Vec<String> = self.within.iter().cloned().chain([view.to_owned()]).collect();
-        if self.within.iter().any(|outer| outer == view) || chain.len() > view::DEPTH_MAX {
+        if self.within.iter().any(|outer| outer == view) {
             return Err(SqlError::ViewCycle { chain });
+        }
+        if chain.len() > view::DEPTH_MAX {
+            return Err(SqlError::ViewDepth { chain, limit: view::DEPTH_MAX });
         }
         Ok(Self { inner: Arc::clone(&self.inner), database, within: chain.into() })
     }

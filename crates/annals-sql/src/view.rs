@@ -111,7 +111,7 @@ pub(crate) fn expand(
         ViewQuery::Text { text, database, columns } => {
             let inner = scope.within(name, database.clone())?;
             let plan = plan_text(&inner, text).map_err(|source| match source {
-                cycle @ SqlError::ViewCycle { .. } => cycle,
+                chain @ (SqlError::ViewCycle { .. } | SqlError::ViewDepth { .. }) => chain,
                 source => SqlError::View { name: name.to_owned(), source: Box::new(source) },
             })?;
             let plan = match columns {

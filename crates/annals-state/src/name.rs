@@ -188,6 +188,16 @@ impl TableName {
         parts(self.name.folded()).1
     }
 
+    /// A number that orders names as their folded forms do, by the bytes after the first `common`
+    /// ones; names that it does not tell apart are yet to be compared. No name has a zero byte.
+    pub(crate) fn order(&self, common: usize) -> u128 {
+        let rest = self.name.folded().as_bytes().get(common..).unwrap_or_default();
+        let mut first = [0; 16];
+        let known = rest.len().min(first.len());
+        first[..known].copy_from_slice(&rest[..known]);
+        u128::from_be_bytes(first)
+    }
+
     fn joined(database: &str, table: &str) -> Self {
         let mut text = String::with_capacity(database.len() + 1 + table.len());
         text.push_str(database);

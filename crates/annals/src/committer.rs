@@ -205,13 +205,16 @@ impl Committer {
         seam!(Sequenced);
         #[cfg(annals_broken = "torn_publish")]
         let head = crate::broken::torn(&head);
+        let told = expired.first().map(|first| (expired.len(), first.version.id()));
         let superseded = published.publish(head);
+        let given = GivenAway { reclaim: &self.reclaim, superseded, expired, first };
+        // Should anything panic, the section is left first in the same way.
+        let (tip, section) = (tip, section);
         seam!(Published);
         drop(section);
         drop(tip);
         seam!(Left);
-        let told = expired.first().map(|first| (expired.len(), first.version.id()));
-        self.reclaim.retire(superseded, expired, first);
+        drop(given);
         seam!(Retired);
         // Last, for whoever listens may panic.
         if let Some((count, first)) = told {
@@ -250,6 +253,22 @@ impl Committer {
         });
         seam!(Entered);
         section
+    }
+}
+
+/// What a published head supersedes. The list gets it come what may, or whoever reads it would be
+/// the last to hold it.
+struct GivenAway<'a> {
+    reclaim: &'a Reclaim,
+    superseded: Option<Arc<Head>>,
+    expired: Vec<Expired>,
+    first: Option<Arc<Version>>,
+}
+
+impl Drop for GivenAway<'_> {
+    fn drop(&mut self) {
+        let expired = std::mem::take(&mut self.expired);
+        self.reclaim.retire(self.superseded.take(), expired, self.first.take());
     }
 }
 

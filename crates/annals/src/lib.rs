@@ -84,6 +84,7 @@ pub mod error;
 mod expiry;
 mod expression;
 mod feed;
+mod gather;
 mod history;
 mod hold;
 mod identity;
@@ -151,6 +152,7 @@ pub use error::{CommitError, Conflict, ReadError, Remedy, TagError, TravelError,
 pub use expiry::Expiry;
 pub use expression::{Assignment, Filter, set, set_with};
 pub use feed::Changes;
+pub use gather::{Gathered, Gathering};
 pub use history::History;
 pub use memory::{MemoryReport, VersionMemory};
 pub use merge::Merge;

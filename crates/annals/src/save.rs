@@ -22,6 +22,7 @@ use arrow_array::RecordBatch;
 use crate::cutter::{ChunkSize, Cutter};
 use crate::definition::{new_details, partition_ids, schema_error};
 use crate::error::{CatalogError, CommitError, WriteError};
+use crate::gather::Cut;
 use crate::selection::{Selected, matching_rows};
 use crate::source::Open;
 use crate::transaction::{Committed, Transaction};
@@ -459,7 +460,9 @@ impl<'a> Save<'a> {
             return Ok(NewRows::new(Arc::clone(layout), Arc::clone(&arranged.chunks)));
         }
         let columns = partition_by.iter().filter_map(|id| layout.index_of_id(*id)).collect();
-        let mut cutter = Cutter::new(self.options.chunk_size, columns);
+        let cut = Cut { size: self.options.chunk_size, columns };
+        let mut cutter = Cutter::new(cut.size, cut.columns.clone());
+        let mut as_gathered = None;
         let wrong = |error| WriteError::from(schema_error(&self.name, error));
         if let Some(batches) = self.source.resident()? {
             if let ([batch], true) = (batches, partition_by.is_empty()) {
@@ -468,6 +471,19 @@ impl<'a> Save<'a> {
             }
             for batch in batches {
                 cutter.push(fit.apply(batch).map_err(wrong)?)?;
+            }
+        } else if let Some((gathered, chunks)) = self.source.take_gathered() {
+            // Each chunk is let go of before the next is converted.
+            if fit.is_identity() && gathered == cut {
+                let fitted = chunks.map(|chunk| {
+                    let batch = fit.apply(chunk.batch()).map_err(wrong)?;
+                    Ok(Arc::new(chunk.with_schema(batch.schema())?))
+                });
+                as_gathered = Some(fitted.collect::<Result<Vec<_>, WriteError>>()?);
+            } else {
+                for chunk in chunks {
+                    cutter.push(fit.apply(chunk.batch()).map_err(wrong)?)?;
+                }
             }
         } else if let Some(arranged) = self.arranged.take() {
             // The stream is read. Its rows are still as they came if nothing was converted.
@@ -486,7 +502,10 @@ impl<'a> Save<'a> {
                 cutter.push(fit.apply(&batch).map_err(wrong)?)?;
             }
         }
-        let chunks: Arc<[Arc<Chunk>]> = cutter.finish()?.into();
+        let chunks: Arc<[Arc<Chunk>]> = match as_gathered {
+            Some(chunks) => chunks.into(),
+            None => cutter.finish()?.into(),
+        };
         self.arranged = Some(Arranged {
             layout: Arc::clone(layout),
             partition_by: Arc::clone(partition_by),

@@ -3,11 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use annals_state::Chunk;
 use annals_state::chunk::let_go;
 use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{Schema, SchemaRef};
 
 use crate::error::{BoxError, WriteError};
+use crate::gather::{Cut, Gathered};
 use crate::snapshot::shorten;
 
 /// Rows to write, of one schema.
@@ -22,6 +24,8 @@ pub struct Source<'a> {
 enum Rows<'a> {
     Resident(Vec<RecordBatch>),
     Stream(Box<dyn Iterator<Item = Result<RecordBatch, BoxError>> + 'a>),
+    /// Chunks already, cut in this way.
+    Gathered(Cut, std::vec::IntoIter<Arc<Chunk>>),
 }
 
 impl<'a> Source<'a> {
@@ -51,7 +55,7 @@ impl<'a> Source<'a> {
             (None, Rows::Resident(batches)) => {
                 batches.first().ok_or(WriteError::NoSchema)?.schema()
             }
-            (None, Rows::Stream(_)) => return Err(WriteError::NoSchema),
+            (None, Rows::Stream(_) | Rows::Gathered(..)) => return Err(WriteError::NoSchema),
         };
         Ok(Open { schema, rows: self.rows, batches: 0 })
     }
@@ -85,9 +89,24 @@ impl Open<'_> {
         Ok(Some(batches))
     }
 
-    /// The next batch of a stream.
+    /// The chunks that rows were gathered in, and how they were cut; only once.
+    pub(crate) fn take_gathered(&mut self) -> Option<(Cut, std::vec::IntoIter<Arc<Chunk>>)> {
+        let Rows::Gathered(..) = &self.rows else { return None };
+        match std::mem::replace(&mut self.rows, Rows::Stream(Box::new(std::iter::empty()))) {
+            Rows::Gathered(cut, chunks) => Some((cut, chunks)),
+            Rows::Resident(_) | Rows::Stream(_) => None,
+        }
+    }
+
+    /// The next batch of what is not in memory as batches already.
     pub(crate) fn next(&mut self) -> Result<Option<RecordBatch>, WriteError> {
-        let Rows::Stream(stream) = &mut self.rows else { return Ok(None) };
+        let stream = match &mut self.rows {
+            Rows::Resident(_) => return Ok(None),
+            Rows::Gathered(_, chunks) => {
+                return Ok(chunks.next().map(|chunk| chunk.batch().clone()));
+            }
+            Rows::Stream(stream) => stream,
+        };
         let Some(batch) = stream.next() else { return Ok(None) };
         let batches = self.batches;
         let batch = batch.map_err(|source| WriteError::Source { batches, source })?;
@@ -98,7 +117,7 @@ impl Open<'_> {
 }
 
 /// Names and types must agree. Nullability and metadata may differ: readers disagree on them.
-fn check_schema(
+pub(crate) fn check_schema(
     announced: &SchemaRef,
     batch: &RecordBatch,
     index: usize,
@@ -111,11 +130,12 @@ fn check_schema(
                     && (a.data_type() == b.data_type()
                         || a.data_type().equals_datatype(b.data_type()))
             });
-    if same {
-        return Ok(());
-    }
-    let (expected, found) = (describe(announced), describe(found));
-    Err(WriteError::BatchSchema { index, expected, found })
+    if same { Ok(()) } else { Err(refuse_batch(announced, batch, index)) }
+}
+
+pub(crate) fn refuse_batch(announced: &Schema, batch: &RecordBatch, index: usize) -> WriteError {
+    let (expected, found) = (describe(announced), describe(batch.schema_ref()));
+    WriteError::BatchSchema { index, expected, found }
 }
 
 fn describe(schema: &Schema) -> String {
@@ -153,6 +173,19 @@ impl<const N: usize> From<[RecordBatch; N]> for Source<'_> {
     }
 }
 
+impl From<Gathered> for Source<'_> {
+    fn from(rows: Gathered) -> Self {
+        let Gathered { schema, cut, chunks } = rows;
+        Self { schema: Some(schema), rows: Rows::Gathered(cut, chunks.into_iter()) }
+    }
+}
+
+impl From<&Gathered> for Source<'_> {
+    fn from(rows: &Gathered) -> Self {
+        rows.clone().into()
+    }
+}
+
 impl<'a> From<Box<dyn RecordBatchReader + 'a>> for Source<'a> {
     fn from(reader: Box<dyn RecordBatchReader + 'a>) -> Self {
         Self::stream(reader.schema(), reader)
@@ -170,6 +203,7 @@ impl fmt::Debug for Source<'_> {
         let rows = match &self.rows {
             Rows::Resident(batches) => format!("{} batches", batches.len()),
             Rows::Stream(_) => "a stream".to_owned(),
+            Rows::Gathered(_, chunks) => format!("{} chunks", chunks.len()),
         };
         f.debug_struct("Source").field("schema", &self.schema).field("rows", &rows).finish()
     }

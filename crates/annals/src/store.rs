@@ -11,9 +11,11 @@ use annals_state::commit::CommitInfo;
 use annals_state::name::ToTableName;
 use annals_state::timeline::{At, Retention, Timeline};
 use annals_state::{Timestamp, Version, VersionId};
+use arrow_schema::SchemaRef;
 
 use crate::committer::{Committer, Outcome, application_before};
 use crate::error::{CommitError, ReadError, Remedy, TagError, TravelError, WriteError};
+use crate::gather::Gathering;
 use crate::history::History;
 use crate::identity::Identity;
 use crate::metrics::Counters;
@@ -443,6 +445,32 @@ impl Store {
     /// ```
     pub fn write<'a>(&'a self, rows: impl Into<Source<'a>>) -> Writer<'a> {
         Writer::new(Target::Store(self), rows.into())
+    }
+
+    /// Begins to take rows that come one batch at a time, such as those of an asynchronous query,
+    /// into the form that this store keeps them in. Nothing is written before they are given to
+    /// [`write`](Self::write); then as one write, which copies nothing if the columns are those of
+    /// the table.
+    ///
+    /// Of small batches no more than 64 Ki rows are kept beside the chunks that they are copied into
+    /// ([`ChunkSize`](crate::ChunkSize)), or so many per partition.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use annals::{Store, record_batch};
+    ///
+    /// let store = Store::in_memory();
+    /// let first = record_batch!(("n", Int64, [1, 2]))?;
+    /// let mut gathering = store.gather(first.schema());
+    /// gathering.push(first)?;
+    /// gathering.push(record_batch!(("n", Int64, [3]))?)?;
+    /// store.write(gathering.finish()?).save_as_table("t")?;
+    /// assert_eq!(store.table("t")?.row_count(), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn gather(&self, schema: SchemaRef) -> Gathering {
+        Gathering::new(schema, self.shared().options.chunk_size)
     }
 }
 

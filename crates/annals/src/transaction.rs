@@ -14,10 +14,12 @@ use annals_state::name::{ToDatabaseName, ToTableName};
 use annals_state::run::Run;
 use annals_state::write_set::{Change, NewRows, NewSchema, PropertyPatch, WriteSet};
 use annals_state::{Catalog, DatabaseName, TableName, Version, VersionId};
+use arrow_schema::SchemaRef;
 
 pub use self::committed::Committed;
 use crate::committer::{Outcome, Request};
 use crate::error::{CommitError, ReadError, WriteError};
+use crate::gather::Gathering;
 use crate::seams::seam;
 use crate::snapshot::{ReadLog, Snapshot, Table};
 use crate::source::Source;
@@ -283,6 +285,11 @@ impl Transaction {
     /// Begins to write rows; see [`Store::write`](crate::Store::write).
     pub fn write<'a>(&'a mut self, rows: impl Into<Source<'a>>) -> Writer<'a> {
         Writer::new(Target::Transaction(self), rows.into())
+    }
+
+    /// Begins to take rows that come one batch at a time; see [`Store::gather`](crate::Store::gather).
+    pub fn gather(&self, schema: SchemaRef) -> Gathering {
+        Gathering::new(schema, self.shared().options.chunk_size)
     }
 
     /// Removes all rows of a table and keeps everything else.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use annals::{SaveMode, Store, record_batch};
 use annals_sql::{SqlError, SqlSession};
-use annals_sql_tests::{column, error, run};
+use annals_sql_tests::{column, error, rows, run};
 
 /// A table of 200,000 rows.
 fn store() -> Store {
@@ -161,6 +161,74 @@ fn long_chains_of_operators_work_or_are_refused() {
             let long = format!("SELECT {} AS n", chain("1", operator, 50_000));
             let error = error(&session, &long).await.to_string();
             assert!(error.contains("more than 200 operators"), "{error}");
+        }
+    });
+}
+
+#[test]
+fn long_chains_of_unions_work_and_those_of_other_set_operations_are_refused() {
+    let store = Store::in_memory();
+    let session = SqlSession::new(&store);
+    let chain = |count: usize, operator: &str, select: fn(usize) -> String| {
+        (0..count).map(select).collect::<Vec<_>>().join(&format!(" {operator} "))
+    };
+    let numbered = |n: usize| format!("SELECT {n} AS n{n}");
+    run(async {
+        let all = chain(1_000, "UNION ALL", numbered);
+        let sql = format!("SELECT count(*), sum(n0), min(n0), max(n0) FROM ({all})");
+        assert!(rows(&session, &sql).await.contains("| 1000     | 499500  | 0       | 999     |"));
+        let distinct = chain(500, "UNION", |n| format!("SELECT {} AS n", n % 7));
+        let sql = format!("SELECT count(*) FROM ({distinct})");
+        assert_eq!(column(&session, &sql).await, ["7"]);
+        let common = chain(500, "INTERSECT", |_| "SELECT 7 AS n".to_owned());
+        assert_eq!(column(&session, &common).await, ["7"]);
+        // What is grouped otherwise gives something else, and stays as it was written.
+        let mixed = format!("{distinct} EXCEPT SELECT 3 EXCEPT SELECT 4 UNION ALL SELECT 4");
+        let sql = format!("SELECT count(*) FROM ({mixed})");
+        assert_eq!(column(&session, &sql).await, ["6"]);
+        let some = chain(50, "EXCEPT", numbered);
+        assert_eq!(column(&session, &some).await, ["0"]);
+        for long in [
+            chain(2_000, "EXCEPT", numbered),
+            chain(2_000, "EXCEPT ALL", numbered),
+            format!("SELECT 1 UNION {}", chain(1_000, "INTERSECT ALL SELECT 1 EXCEPT", numbered)),
+            (0..2_000)
+                .map(|n| format!("SELECT {n} {} ", ["UNION", "UNION ALL"][n % 2]))
+                .collect::<String>()
+                + "SELECT 1",
+        ] {
+            for sql in
+                [long.clone(), format!("CREATE TABLE t AS {long}"), format!("EXPLAIN {long}")]
+            {
+                let error = error(&session, &sql).await.to_string();
+                assert!(error.contains("more than 50 set operations"), "{error}");
+            }
+        }
+    });
+}
+
+#[test]
+fn views_of_too_many_views_are_no_cycle() {
+    let store = Store::in_memory();
+    let session = SqlSession::new(&store);
+    store.write(record_batch!(("n", Int64, [1, 2])).unwrap()).save_as_table("v0").unwrap();
+    for view in 1..=66 {
+        let text = format!("SELECT n FROM v{}", view - 1);
+        store.create_view(format!("v{view}"), annals::NewView::new(&text)).unwrap();
+    }
+    run(async {
+        assert_eq!(column(&session, "SELECT count(*) FROM v64").await, ["2"]);
+        for (view, depth) in [("v65", 65), ("v66", 65)] {
+            match error(&session, &format!("SELECT n FROM {view}")).await {
+                SqlError::ViewDepth { chain, limit } => {
+                    assert_eq!(
+                        (chain[0].as_str(), chain.len()),
+                        (&*format!("default.{view}"), depth)
+                    );
+                    assert_eq!(limit, 64);
+                }
+                other => panic!("{other}"),
+            }
         }
     });
 }

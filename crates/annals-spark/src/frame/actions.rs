@@ -1,13 +1,18 @@
 //! What makes a frame run, and begins to write it.
 
+use std::sync::Arc;
+
+use annals::Gathered;
 use arrow::array::RecordBatch;
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use futures::TryStreamExt;
 
 use super::{DataFrame, schema};
 use crate::error::SparkError;
 use crate::names::Parts;
 use crate::rows::{self, Row};
 use crate::show::{self, Truncate};
-use crate::writer::DataFrameWriter;
+use crate::writer::{DataFrameWriter, checks};
 use crate::writer_v2::DataFrameWriterV2;
 
 impl DataFrame {
@@ -35,6 +40,47 @@ impl DataFrame {
         let batches = self.with_room(frame.collect()).await.map_err(|error| self.told(error))?;
         let schema = self.schema();
         batches.iter().map(|batch| schema::as_spark_has_it(batch, &schema)).collect()
+    }
+
+    /// The rows on their way into a table: what `made` makes of each batch goes into the form that
+    /// the store keeps rows in, divided by these columns, before the next batch is computed.
+    pub(crate) async fn gather<S: AsRef<str>>(
+        &self,
+        schema: &SchemaRef,
+        divided_by: impl IntoIterator<Item = S>,
+        mut made: impl FnMut(RecordBatch) -> Result<RecordBatch, SparkError>,
+    ) -> Result<Gathered, SparkError> {
+        let own = self.schema();
+        let wrong = |error| self.session.told(true).write(error, None);
+        let nullable = schema.fields().iter().map(|field| Field::clone(field).with_nullable(true));
+        let schema = Arc::new(Schema::new(nullable.collect::<Vec<_>>()));
+        let mut rows = self.session.store().gather(schema).partition_by(divided_by);
+        let frame = self.session.sql_session().frame(self.plan.as_ref().clone());
+        let computed = async {
+            let mut stream = frame.execute_stream().await.map_err(|error| self.told(error))?;
+            while let Some(batch) = stream.try_next().await.map_err(|error| self.told(error))? {
+                let batch = made(schema::as_spark_has_it(&batch, &own)?)?;
+                rows.push(batch).map_err(wrong)?;
+            }
+            rows.finish().map_err(wrong)
+        };
+        self.with_room(computed).await
+    }
+
+    /// [`gather`](Self::gather) for a new table, in which the columns that it is divided by come
+    /// last; with the columns in that order.
+    pub(crate) async fn gather_divided(
+        &self,
+        schema: &SchemaRef,
+        by: &[String],
+    ) -> Result<(SchemaRef, Gathered), SparkError> {
+        if by.is_empty() {
+            return Ok((Arc::clone(schema), self.gather(schema, by, Ok).await?));
+        }
+        let (schema, order) = checks::partitions_last(schema, by)?;
+        let made = |batch: RecordBatch| batch.project(&order).map_err(rows::arrow);
+        let gathered = self.gather(&schema, by, made).await?;
+        Ok((schema, gathered))
     }
 
     /// The rows.

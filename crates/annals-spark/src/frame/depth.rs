@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::pin;
 
+use annals_sql::view::{ViewQuery, Views};
 use datafusion::logical_expr::LogicalPlan;
 
 use super::DataFrame;
@@ -88,7 +89,23 @@ impl DataFrame {
 
     /// Runs something that plans or runs this frame.
     pub(crate) async fn with_room<F: Future>(&self, work: F) -> F::Output {
-        let mut work = pin!(work);
-        poll_fn(|context| with_room(self.steps, || work.as_mut().poll(context))).await
+        given_room(self.steps, work).await
     }
+}
+
+/// Runs something that plans or runs a plan of that many steps.
+pub(crate) async fn given_room<F: Future>(steps: usize, work: F) -> F::Output {
+    let mut work = pin!(work);
+    poll_fn(|context| with_room(steps, || work.as_mut().poll(context))).await
+}
+
+/// The steps of the deepest frame that a statement can name as a temporary view.
+pub(crate) fn steps_of_views(views: &Views) -> usize {
+    let local = views.local_names().filter_map(|name| views.local(name));
+    let global = views.global_names().filter_map(|name| views.global(name));
+    let steps = local.chain(global).map(|(_, query)| match &*query {
+        ViewQuery::Plan(plan) => steps_of(plan),
+        _ => 0,
+    });
+    steps.max().unwrap_or_default()
 }

@@ -378,6 +378,11 @@ fn frames_of_many_steps_run_and_those_of_too_many_are_refused() {
             let rows = if name == "union" { count + 1 } else { 1 };
             assert_eq!(frame.count().await?, rows, "{name}");
             assert_eq!(frame.collect().await?.len(), rows, "{name}");
+            frame.write().mode("overwrite").save_as_table("kept").await?;
+            assert_eq!(spark.table("kept")?.count().await?, rows, "{name}");
+            frame.create_or_replace_temp_view("deep")?;
+            spark.sql("INSERT OVERWRITE kept SELECT * FROM deep").await?;
+            assert_eq!(spark.sql("SELECT * FROM deep").await?.count().await?, rows, "{name}");
             // What is kept begins anew.
             assert!(step(&frame.cache().await?, &begin).is_ok());
         }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use annals::{Table, TableName};
-use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, IntervalUnit, Schema, SchemaRef};
 
 use crate::details::{self, Buckets, CLUSTER_BY};
@@ -137,24 +136,19 @@ fn storable(field: &Field, provider: &str) -> Result<(), SparkError> {
     }
 }
 
-/// Rows with the columns that they are divided by last, in the order in which these were given.
+/// The columns with those that rows are divided by last, in the order in which these were given;
+/// and from where each comes.
 pub(crate) fn partitions_last(
     schema: &SchemaRef,
     partition_by: &[String],
-    batches: &[RecordBatch],
-) -> Result<(SchemaRef, Vec<RecordBatch>), SparkError> {
-    if partition_by.is_empty() {
-        return Ok((Arc::clone(schema), batches.to_vec()));
-    }
+) -> Result<(SchemaRef, Vec<usize>), SparkError> {
     let place = |name: &str| {
         schema.fields().iter().position(|field| field.name().eq_ignore_ascii_case(name))
     };
     let last: Vec<usize> = partition_by.iter().filter_map(|name| place(name)).collect();
     let first = (0..schema.fields().len()).filter(|index| !last.contains(index));
     let order: Vec<usize> = first.chain(last.iter().copied()).collect();
-    let project = |batch: &RecordBatch| batch.project(&order).map_err(rows::arrow);
-    let batches = batches.iter().map(project).collect::<Result<_, _>>()?;
-    Ok((Arc::new(schema.project(&order).map_err(rows::arrow)?), batches))
+    Ok((Arc::new(schema.project(&order).map_err(rows::arrow)?), order))
 }
 
 /// Whether rows of these columns can be appended by name. Types are the engine's affair.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use annals::error::BoxError;
-use annals::{Table, WriteError};
+use annals::{Gathered, Table, WriteError};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt64Type};
 use datafusion::catalog::MemTable;
@@ -14,6 +14,7 @@ use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, col, ident};
 use datafusion::physical_plan::PhysicalExpr;
 use datafusion::sql::sqlparser::ast;
+use futures::TryStreamExt;
 
 use super::Work;
 use crate::error::SqlError;
@@ -92,12 +93,28 @@ pub(super) struct Chosen {
 }
 
 impl Work<'_> {
-    /// Runs a query to its end.
-    pub(super) async fn rows(
+    /// Runs a query to its end. What `made` makes of each batch goes into the form that the store
+    /// keeps rows in, divided by these columns, before the next batch is asked for. The rows that
+    /// are made have the columns of `schema`, or those that the query gives.
+    pub(super) async fn gather(
         &self,
-        query: &ast::Query,
-    ) -> Result<(SchemaRef, Vec<RecordBatch>), SqlError> {
-        self.run_plan(self.plan(query)?).await
+        plan: LogicalPlan,
+        schema: Option<SchemaRef>,
+        divided_by: &[impl AsRef<str>],
+        mut made: impl FnMut(RecordBatch) -> Result<RecordBatch, SqlError>,
+    ) -> Result<Gathered, SqlError> {
+        let planned = Arc::clone(plan.schema().inner());
+        let frame = frame_of(self.scope.clone(), plan);
+        let mut stream = frame.execute_stream().await?;
+        let mut next = stream.try_next().await?;
+        // What is computed may have a metadata or nullability of its own.
+        let computed = || next.as_ref().map_or(planned, RecordBatch::schema);
+        let mut rows = self.tx.gather(schema.unwrap_or_else(computed)).partition_by(divided_by);
+        while let Some(batch) = next {
+            rows.push(made(batch)?)?;
+            next = stream.try_next().await?;
+        }
+        Ok(rows.finish()?)
     }
 
     pub(super) async fn run_plan(

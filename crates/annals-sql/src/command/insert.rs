@@ -1,20 +1,21 @@
 //! `INSERT`: rows of a query into a table, in one transaction with what the query read.
 
+mod replaced;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use annals::{Predicate, SaveMode, Source, Table, WriteError};
-use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array, new_null_array};
+use annals::Table;
+use arrow::array::{ArrayRef, RecordBatch, UInt32Array, new_null_array};
 use arrow::compute::{CastOptions, cast_with_options, take};
 use arrow::datatypes::{DataType, Field, SchemaRef};
 use datafusion::error::DataFusionError;
 use datafusion::sql::sqlparser::ast::SetExpr;
 
-use super::evaluate::{columns_as, told};
-use super::{Work, partitions, predicate, store, tables};
+use super::{Work, partitions, store, tables};
 use crate::error::SqlError;
 use crate::keep;
-use crate::statement::{ExprText, Insert, InsertReplace};
+use crate::statement::{ExprText, Insert};
 
 /// Which values may be stored.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -54,10 +55,15 @@ impl Work<'_> {
                 may_store(&table, field, &types[*index], policy)?;
             }
         }
-        let (_, rows) = self.run_plan(plan).await?;
-        let batches = rows.iter().map(|rows| full(&table, rows, &sources, policy));
-        let batches = batches.collect::<Result<Vec<_>, _>>()?;
-        self.save(&table, insert, batches)
+        let mut replaced = self.replaced(&table, insert)?;
+        let divided = table.partition_columns();
+        let rows = self.gather(plan, Some(table.schema()), &divided, |rows| {
+            let rows = full(&table, &rows, &sources, policy)?;
+            replaced.see(&rows)?;
+            Ok(rows)
+        });
+        let rows = rows.await?;
+        self.save(&table, insert, replaced, rows)
     }
 
     fn policy(&self) -> Policy {
@@ -141,114 +147,6 @@ impl Work<'_> {
         let value =
             ExprText { expr: Box::new(crate::parse::parse_expr(text)?), text: text.clone() };
         Ok(From::Value(partitions::constant(&self.scope, table, field.name(), &value)?))
-    }
-
-    fn save(
-        &mut self,
-        table: &Table,
-        insert: &Insert,
-        batches: Vec<RecordBatch>,
-    ) -> Result<(), SqlError> {
-        let replaced = match &insert.replace {
-            InsertReplace::None => None,
-            InsertReplace::Overwrite => Some(self.overwritten(table, insert, &batches)?),
-            InsertReplace::Where(condition) => {
-                return self.replace_where(table, insert, condition, batches);
-            }
-        };
-        if insert.if_not_exists
-            && let Some(Some(only)) = &replaced
-            && !table.scan().filter(only.clone()).limit(1).collect()?.is_empty()
-        {
-            return Ok(());
-        }
-        let source = Source::new(table.schema(), batches);
-        let writer = self.tx.write(source);
-        match replaced {
-            None => writer.mode(SaveMode::Append).insert_into(table.name())?,
-            Some(None) => writer.mode(SaveMode::Overwrite).insert_into(table.name())?,
-            Some(Some(only)) => {
-                writer.mode(SaveMode::Overwrite).replace_where(only).insert_into(table.name())?
-            }
-        };
-        Ok(())
-    }
-
-    /// The rows that an overwrite replaces; all if none are told.
-    fn overwritten(
-        &self,
-        table: &Table,
-        insert: &Insert,
-        batches: &[RecordBatch],
-    ) -> Result<Option<Predicate>, SqlError> {
-        let fixed = match &insert.partition {
-            Some(partition) => partitions::predicate(&self.scope, table, partition)?,
-            None => None,
-        };
-        let settings = self.session.settings();
-        let dynamic = settings.get(keep::PARTITION_OVERWRITE);
-        let dynamic = dynamic.is_some_and(|mode| mode.eq_ignore_ascii_case("dynamic"));
-        let columns = table.partition_columns();
-        if !dynamic || columns.is_empty() {
-            return Ok(fixed);
-        }
-        let mut seen = HashSet::new();
-        let mut all = Predicate::literal(false);
-        for batch in batches {
-            for row in 0..batch.num_rows() {
-                let mut key = String::new();
-                let mut one = Predicate::literal(true);
-                for column in &columns {
-                    let values = batch.column_by_name(column).expect("the batch has all columns");
-                    let value = values.slice(row, 1);
-                    key.push_str(&format!("{value:?}\n"));
-                    one = one.and(partitions::equals(column, value));
-                }
-                if seen.insert(key) {
-                    all = all.or(one);
-                }
-            }
-        }
-        Ok(Some(all))
-    }
-
-    /// `REPLACE WHERE`.
-    fn replace_where(
-        &mut self,
-        table: &Table,
-        insert: &Insert,
-        condition: &ExprText,
-        batches: Vec<RecordBatch>,
-    ) -> Result<(), SqlError> {
-        let schema = columns_as(table, insert.name.last())?;
-        let (expr, nested) = self.logical(&condition.expr, &schema)?;
-        if nested {
-            return Err(SqlError::Unsupported {
-                what: "a subquery in REPLACE WHERE".to_owned(),
-                instead: "delete and insert in one transaction".to_owned(),
-            });
-        }
-        let expr = self.simplified(expr, &schema)?;
-        let known = predicate::exact(&expr, schema.as_arrow());
-        let compiled = self.compiled(expr, &schema)?;
-        let mut outside = 0;
-        for batch in &batches {
-            outside += batch.num_rows() as u64 - compiled.truths(batch)?.true_count() as u64;
-        }
-        if outside > 0 {
-            let (table, predicate) = (table.name().clone(), condition.text.clone());
-            return Err(WriteError::OutsideReplaceWhere { table, rows: outside, predicate }.into());
-        }
-        let source = Source::new(table.schema(), batches);
-        if let Some(known) = known {
-            let writer = self.tx.write(source).mode(SaveMode::Overwrite).replace_where(known);
-            writer.insert_into(table.name())?;
-            return Ok(());
-        }
-        let test = move |batch: &_| compiled.truths(batch).map_err(super::evaluate::boxed);
-        self.tx.delete(table.name(), annals::Filter::test(test)).map_err(told)?;
-        self.tx.write(source).mode(SaveMode::Append).insert_into(table.name())?;
-        Ok(())
     }
 }
 

@@ -7,7 +7,6 @@ use annals::{
     At, NewTable, Nullability, PropertyPatch, SaveMode, SchemaChange, Source, Table, TableKind,
     TableName,
 };
-use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::sql::sqlparser::ast::TableVersion;
 
@@ -74,18 +73,21 @@ impl Work<'_> {
             let name = there.name().to_string();
             return Err(SqlError::NotATable { name, temporary: false, operation: "REPLACE TABLE" });
         }
-        let (schema, rows) = match (&table.query, &table.like) {
-            (Some(query), _) => {
-                let (schema, rows) = self.rows(&query.query).await?;
-                (schema, Some(rows))
-            }
-            (None, Some(like)) => return self.create_like(&name, like, table),
-            (None, None) => (self.declared(table)?, None),
-        };
         let details = self.details(table);
-        match (rows, there.filter(|_| replaces)) {
-            (None, None) => self.create_empty(&name, &schema, &details),
-            (rows, there) => self.create_filled(&name, schema, rows, &details, there.as_ref()),
+        let there = there.filter(|_| replaces);
+        let there = there.as_ref();
+        match (&table.query, &table.like) {
+            (Some(query), _) => {
+                let plan = self.plan(&query.query)?;
+                let rows = self.gather(plan, None, &details.partition_by, Ok).await?;
+                self.create_filled(&name, rows, Nullability::Relaxed, &details, there)
+            }
+            (None, Some(like)) => self.create_like(&name, like, table),
+            (None, None) if there.is_some() => {
+                let rows = Source::new(self.declared(table)?, []);
+                self.create_filled(&name, rows, Nullability::AsWritten, &details, there)
+            }
+            (None, None) => self.create_empty(&name, &self.declared(table)?, &details),
         }
     }
 
@@ -181,18 +183,13 @@ impl Work<'_> {
     fn create_filled(
         &mut self,
         name: &TableName,
-        schema: SchemaRef,
-        rows: Option<Vec<RecordBatch>>,
+        rows: impl Into<Source<'static>>,
+        nullability: Nullability,
         details: &Details,
         there: Option<&Table>,
     ) -> Result<(), SqlError> {
-        let (mode, nullability) = match (there, &rows) {
-            (Some(_), None) => (SaveMode::Overwrite, Nullability::AsWritten),
-            (Some(_), Some(_)) => (SaveMode::Overwrite, Nullability::Relaxed),
-            (None, _) => (SaveMode::ErrorIfExists, Nullability::Relaxed),
-        };
-        let source = Source::new(schema, rows.unwrap_or_default());
-        let mut writer = self.tx.write(source).mode(mode).nullability(nullability);
+        let mode = if there.is_some() { SaveMode::Overwrite } else { SaveMode::ErrorIfExists };
+        let mut writer = self.tx.write(rows.into()).mode(mode).nullability(nullability);
         writer = writer.partition_by(details.partition_by.clone());
         for (key, value) in &details.properties {
             writer = writer.property(key, value);

@@ -7,8 +7,8 @@ use datafusion::sql::sqlparser::ast::{
     self, Expr, Query, SetExpr, TableFactor, VisitMut, VisitorMut,
 };
 
-use super::chains;
 use super::error::ParseError;
+use super::{chains, set_chains};
 
 pub(super) fn query(query: &mut Query) -> Result<(), ParseError> {
     inspected(query)
@@ -71,6 +71,12 @@ impl VisitorMut for Inspector {
     type Break = ParseError;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<ParseError> {
+        if !set_chains::make_shallow(&mut query.body) {
+            return refuse(
+                "more than 50 set operations in a row",
+                "keep the result of some of them in a table, or group them by parentheses",
+            );
+        }
         if !query.locks.is_empty() {
             return refuse(
                 "FOR UPDATE or FOR SHARE",

@@ -63,6 +63,31 @@ fn the_tables_of_a_database_are_its_own_and_in_order() {
 }
 
 #[test]
+fn names_are_in_order_however_much_of_them_is_the_same() {
+    let mut story = Story::new();
+    story.make_database("d");
+    let stem = "sixteen_bytes_or";
+    let mut names: Vec<String> =
+        (0..20).rev().map(|number| format!("{stem}_more_{number}")).collect();
+    names.extend(["", "_", "_more", "s", "\u{e9}", "!"].map(|end| format!("{stem}{end}")));
+    names.extend((0..stem.len()).step_by(5).map(|cut| format!("a{}", &stem[cut..])));
+    names.extend(["b", "bb", "\u{e9}t\u{e9}", "\u{1d54f}", "Z"].map(str::to_owned));
+    for name in &names {
+        story.make(&format!("d.`{name}`"), &["a"], &[]);
+        story.make(&format!("`{name}`"), &["a"], &[]);
+    }
+    names.sort_by_key(|name| name.to_lowercase());
+    let head = story.head();
+    let catalog = head.catalog();
+    let own = |(name, _): (&TableName, _)| name.table_str().to_owned();
+    let (first, second) = (database("d"), database("default"));
+    assert_eq!(catalog.tables_in(&first).map(own).collect::<Vec<_>>(), names);
+    assert_eq!(catalog.tables_in(&second).map(own).collect::<Vec<_>>(), names);
+    // The separator of a joined name comes before all that a name may have.
+    assert_eq!(catalog.tables().map(own).collect::<Vec<_>>(), [&names[..], &names].concat());
+}
+
+#[test]
 fn departures_are_forgotten_once_nobody_is_older() {
     let mut catalog = Catalog::default();
     let departure = |at| Departure {

@@ -41,6 +41,7 @@ fn of_other_stores_only_those_that_are_gone_have_to_be_settled() {
     let mut lines = pool.lock();
     assert!(!lines.is_settled(3) && lines.is_settled(4));
     lines.line(3).close(Arc::new(crate::published::Head::nothing()));
+    lines.line(3).orphan();
     assert!(!lines.is_settled(4));
 }
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 /// Counts the buffers that it has made and that nobody has freed.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Canaries {
+pub struct Canaries {
     token: Arc<()>,
 }
 
@@ -20,10 +20,10 @@ struct Canary {
 
 /// What is thrown on purpose.
 #[derive(Debug)]
-pub(crate) struct Injected;
+pub struct Injected;
 
 /// So many panics are on purpose that they are not to be told of.
-pub(crate) fn silence_what_is_injected() {
+pub fn silence_what_is_injected() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let otherwise = std::panic::take_hook();
@@ -52,12 +52,12 @@ impl AsRef<[u8]> for Canary {
 
 impl Canaries {
     /// A batch of the column `c`, with these values.
-    pub(crate) fn rows(&self, values: &[u8]) -> RecordBatch {
+    pub fn rows(&self, values: &[u8]) -> RecordBatch {
         self.batch(values, false)
     }
 
     /// The same, in a buffer that panics when it is freed.
-    pub(crate) fn fragile(&self, values: &[u8]) -> RecordBatch {
+    pub fn fragile(&self, values: &[u8]) -> RecordBatch {
         silence_what_is_injected();
         self.batch(values, true)
     }
@@ -68,23 +68,29 @@ impl Canaries {
         let buffer = Buffer::from(Bytes::from_owner(canary));
         let values = ScalarBuffer::new(buffer, 0, values.len());
         let values: ArrayRef = Arc::new(UInt8Array::new(values, None));
-        RecordBatch::try_from_iter_with_nullable([("c", values, true)]).unwrap()
+        RecordBatch::try_from_iter_with_nullable([("c", values, true)])
+            .expect("one column is a batch")
     }
 
     /// How many buffers there are now.
-    pub(crate) fn alive(&self) -> usize {
+    pub fn alive(&self) -> usize {
         Arc::strong_count(&self.token) - 1
     }
 }
 
-#[test]
-fn a_buffer_is_counted_until_it_is_freed() {
-    let canaries = Canaries::default();
-    let rows = canaries.rows(&[1, 2]);
-    assert_eq!((canaries.alive(), rows.num_rows()), (1, 2));
-    let slice = rows.slice(1, 1);
-    drop(rows);
-    assert_eq!(canaries.alive(), 1);
-    drop(slice);
-    assert_eq!(canaries.alive(), 0);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_is_counted_until_it_is_freed() {
+        let canaries = Canaries::default();
+        let rows = canaries.rows(&[1, 2]);
+        assert_eq!((canaries.alive(), rows.num_rows()), (1, 2));
+        let slice = rows.slice(1, 1);
+        drop(rows);
+        assert_eq!(canaries.alive(), 1);
+        drop(slice);
+        assert_eq!(canaries.alive(), 0);
+    }
 }

@@ -1,16 +1,23 @@
 //! Whoever listens to the engine's events may panic: no commit is lost over it, nor a wake-up.
+//!
+//! One test, in a process of its own: where another thread comes to a span for the first time with
+//! nobody listening there, `tracing` may remember that nobody does, and a listener misses events.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking too")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use annals::{Retention, SaveMode, Store, StoreBuilder};
+use annals_tests::canary::Canaries;
 use annals_tests::numbers;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-use crate::ENOUGH;
-use crate::canary::Canaries;
+/// Longer than anything here takes, and less than for ever, so that a test can fail.
+const ENOUGH: Duration = Duration::from_secs(120);
 
 /// Panics at the call of this number, of those that begin a span or tell of an event.
 struct Fragile {
@@ -71,9 +78,6 @@ fn a_listener_that_panics_loses_nothing() {
         // The span of the commit, what expired, what was committed.
         let fragile = Fragile { left: AtomicUsize::new(number) };
         let end = tracing::subscriber::with_default(fragile, || {
-            // Where another thread came to a span for the first time just now, with nobody listening
-            // there, `tracing` may remember that nobody does.
-            tracing::callsite::rebuild_interest_cache();
             catch_unwind(AssertUnwindSafe(|| overwrite(&store)))
         });
         assert_eq!(end.is_err(), number < 3, "{number}");
