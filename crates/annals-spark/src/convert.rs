@@ -369,15 +369,16 @@ fn overflow(text: &str) -> Option<SparkError> {
         .collect();
     // Numbers that are all small overflow nothing but the smaller type.
     let small = numbers.iter().all(|number| i32::try_from(*number).is_ok());
-    let instead = ["add", "subtract", "multiply"].iter().zip([" + ", " - ", " * "]);
-    let instead = instead.filter(|(_, sign)| operation.contains(sign)).map(|(name, _)| {
+    let signs = [("add", " + "), ("subtract", " - "), ("multiply", " * ")];
+    let instead = signs.into_iter().find(|(_, sign)| operation.contains(sign));
+    let instead = instead.map(|(name, _)| {
         format!(" Use 'try_{name}' to tolerate overflow and return NULL instead.")
     });
     Some(SparkError::new(
         "ARITHMETIC_OVERFLOW",
         [
             ("message", if small { "integer overflow" } else { "long overflow" }.to_owned()),
-            ("alternative", instead.last().unwrap_or_default()),
+            ("alternative", instead.unwrap_or_default()),
             ("config", ANSI.to_owned()),
         ],
     ))
