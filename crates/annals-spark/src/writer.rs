@@ -177,7 +177,7 @@ impl DataFrameWriter {
             }
             _ => save.check_create(&database, &table_name)?,
         }
-        save.make(mode, table.as_ref()).await
+        self.frame.with_room(save.make(mode, table.as_ref())).await
     }
 
     /// Writes the rows into a table that exists, column by place: adds them, or with mode
@@ -199,6 +199,11 @@ impl DataFrameWriter {
     ///
     /// As for [`insert_into`](Self::insert_into).
     pub async fn insert_with(self, name: &str, overwrite: bool) -> Result<(), SparkError> {
+        let frame = self.frame.clone();
+        frame.with_room(self.inserted(name, overwrite)).await
+    }
+
+    async fn inserted(self, name: &str, overwrite: bool) -> Result<(), SparkError> {
         let session = self.frame.session().clone();
         if self.bucket_by.is_some() {
             return Err(SparkError::new("_LEGACY_ERROR_TEMP_1312", [("operation", "insertInto")]));

@@ -97,7 +97,7 @@ impl DataFrameWriterV2 {
     /// `TABLE_OR_VIEW_NOT_FOUND` if there is no such table.
     pub async fn append(self) -> Result<(), SparkError> {
         let table = self.table()?;
-        let rows = Change::rows(&self.frame, &table).await?;
+        let rows = self.frame.with_room(Change::rows(&self.frame, &table)).await?;
         let name = table.name().clone();
         Change { frame: &self.frame, name: &name, mode: SaveMode::Append, only: None }
             .make(&table, &rows)
@@ -111,7 +111,7 @@ impl DataFrameWriterV2 {
     pub async fn overwrite(self, condition: impl Into<Predicate>) -> Result<(), SparkError> {
         let table = self.table()?;
         reads::refuse_overwrite(self.frame.logical_plan(), &table)?;
-        let rows = Change::rows(&self.frame, &table).await?;
+        let rows = self.frame.with_room(Change::rows(&self.frame, &table)).await?;
         let (name, only) = (table.name().clone(), Some(condition.into()));
         Change { frame: &self.frame, name: &name, mode: SaveMode::Overwrite, only }
             .make(&table, &rows)
@@ -126,7 +126,7 @@ impl DataFrameWriterV2 {
     pub async fn overwrite_partitions(self) -> Result<(), SparkError> {
         let table = self.table()?;
         reads::refuse_overwrite(self.frame.logical_plan(), &table)?;
-        let rows = Change::rows(&self.frame, &table).await?;
+        let rows = self.frame.with_room(Change::rows(&self.frame, &table)).await?;
         let only = match table.partition_columns().is_empty() {
             true => None,
             false => Some(reads::partitions_of(&table, rows.batches(), Matching::ByName)?),
@@ -187,7 +187,8 @@ impl DataFrameWriterV2 {
         }
         let schema = self.frame.schema();
         checks::create(&schema, &name, &self.partitioned_by, None, &provider)?;
-        let (_, rows) = self.frame.gather_divided(&schema, &self.partitioned_by).await?;
+        let (_, rows) =
+            self.frame.with_room(self.frame.gather_divided(&schema, &self.partitioned_by)).await?;
         let told = session.told(true);
         let saved = session.change(|tx| {
             let mut writer = tx

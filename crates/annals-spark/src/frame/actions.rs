@@ -56,15 +56,12 @@ impl DataFrame {
         let schema = Arc::new(Schema::new(nullable.collect::<Vec<_>>()));
         let mut rows = self.session.store().gather(schema).partition_by(divided_by);
         let frame = self.session.sql_session().frame(self.plan.as_ref().clone());
-        let computed = async {
-            let mut stream = frame.execute_stream().await.map_err(|error| self.told(error))?;
-            while let Some(batch) = stream.try_next().await.map_err(|error| self.told(error))? {
-                let batch = made(schema::as_spark_has_it(&batch, &own)?)?;
-                rows.push(batch).map_err(wrong)?;
-            }
-            rows.finish().map_err(wrong)
-        };
-        self.with_room(computed).await
+        let mut stream = frame.execute_stream().await.map_err(|error| self.told(error))?;
+        while let Some(batch) = stream.try_next().await.map_err(|error| self.told(error))? {
+            let batch = made(schema::as_spark_has_it(&batch, &own)?)?;
+            rows.push(batch).map_err(wrong)?;
+        }
+        rows.finish().map_err(wrong)
     }
 
     /// [`gather`](Self::gather) for a new table, in which the columns that it is divided by come

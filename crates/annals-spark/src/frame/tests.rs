@@ -380,6 +380,9 @@ fn frames_of_many_steps_run_and_those_of_too_many_are_refused() {
             assert_eq!(frame.collect().await?.len(), rows, "{name}");
             frame.write().mode("overwrite").save_as_table("kept").await?;
             assert_eq!(spark.table("kept")?.count().await?, rows, "{name}");
+            frame.write().mode("overwrite").insert_into("kept").await?;
+            frame.write_to("kept")?.append().await?;
+            frame.write_to("kept")?.create_or_replace().await?;
             frame.create_or_replace_temp_view("deep")?;
             spark.sql("INSERT OVERWRITE kept SELECT * FROM deep").await?;
             assert_eq!(spark.sql("SELECT * FROM deep").await?.count().await?, rows, "{name}");
