@@ -19,7 +19,7 @@ pub(crate) struct Types;
 
 impl TypePlanner for Types {
     fn plan_type_field(&self, sql_type: &ast::DataType) -> Result<Option<FieldRef>> {
-        if matches!(sql_type, ast::DataType::Interval { .. }) {
+        if matches!(sql_type, ast::DataType::Interval { fields: None, .. }) {
             return Ok(None);
         }
         match parse_type(&sql_type.to_string()) {

@@ -13,6 +13,7 @@ mod dml;
 mod error;
 mod grammar;
 mod inspect;
+mod intervals;
 mod set_chains;
 mod tables;
 #[cfg(test)]

@@ -166,3 +166,31 @@ fn deep_expressions_are_planned() {
         Ok(())
     });
 }
+
+#[test]
+fn intervals_of_several_units_have_the_types_of_spark() {
+    run(|spark| async move {
+        let of = async |literal: &str| {
+            let frame = spark.sql(&format!("SELECT {literal} AS i")).await?;
+            Ok::<_, SparkError>((frame.dtypes()[0].1.clone(), texts(&frame).await?.concat()))
+        };
+        let (months, days) = ("interval year to month", "interval day to second");
+        for (literal, data_type, text) in [
+            ("INTERVAL '1-2' YEAR TO MONTH", months, "INTERVAL '1-2' YEAR TO MONTH"),
+            ("INTERVAL '-1-2' YEAR TO MONTH", months, "INTERVAL '-1-2' YEAR TO MONTH"),
+            ("INTERVAL '1 02:03:04' DAY TO SECOND", days, "INTERVAL '1 02:03:04' DAY TO SECOND"),
+            (
+                "INTERVAL '-30:05.5' MINUTE TO SECOND",
+                days,
+                "INTERVAL '-0 00:30:05.5' DAY TO SECOND",
+            ),
+            ("INTERVAL '2 5' DAY TO HOUR", days, "INTERVAL '2 05:00:00' DAY TO SECOND"),
+        ] {
+            assert_eq!(of(literal).await?, (data_type.to_owned(), text.to_owned()), "{literal}");
+        }
+        for wrong in ["'1' YEAR TO MONTH", "'1-12' YEAR TO MONTH", "'1 25:00:00' DAY TO SECOND"] {
+            assert!(of(&format!("INTERVAL {wrong}")).await.is_err(), "{wrong}");
+        }
+        Ok(())
+    });
+}

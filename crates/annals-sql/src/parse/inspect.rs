@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::error::ParseError;
-use super::{chains, set_chains};
+use super::{chains, intervals, set_chains};
 
 pub(super) fn query(query: &mut Query) -> Result<(), ParseError> {
     inspected(query)
@@ -124,6 +124,9 @@ impl VisitorMut for Inspector {
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<ParseError> {
         self.around.pop();
+        if let Err(error) = intervals::counted(expr) {
+            return ControlFlow::Break(error);
+        }
         // The planner knows a search for a pattern as an operator only.
         if let Expr::RLike { negated, expr: text, pattern, .. } = expr {
             let op = match negated {
