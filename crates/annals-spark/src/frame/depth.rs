@@ -15,7 +15,7 @@ use datafusion::logical_expr::LogicalPlan;
 use super::DataFrame;
 use crate::error::SparkError;
 
-/// The most steps of a frame. A join counts as [`JOIN`] of them.
+/// The most steps of a frame. A join counts as ten of them.
 pub const STEPS_MAX: usize = 1_000;
 
 /// How much deeper a join makes a plan than another step, as stacks go.
