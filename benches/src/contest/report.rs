@@ -50,7 +50,8 @@ fn answer_text(unit: Unit, answer: &Answer, is_ours: bool) -> String {
         Answer::No(reason) => format!("n/a: {reason}"),
         Answer::Is { figure, ratio, note } => {
             let mut text = show(unit, *figure);
-            if !is_ours {
+            // How much worse than something nothing is, no number says.
+            if !is_ours && *figure != 0.0 {
                 write!(text, " ({})", show_ratio(*ratio)).expect("a string takes everything");
             }
             if let Some(note) = note {
