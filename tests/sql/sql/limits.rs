@@ -10,7 +10,7 @@ use annals_sql_tests::{column, error, rows, run};
 fn store() -> Store {
     let store = Store::in_memory();
     for part in 0..20_i64 {
-        let n: Vec<i64> = (0..2_000).map(|n| (n * 7_919 + part) % 200_003).collect();
+        let n: Vec<i64> = (0..10_000).map(|n| (n * 7_919 + part) % 200_003).collect();
         let text: Vec<String> = n.iter().map(|n| format!("some text with number {n}")).collect();
         let rows = record_batch!(("n", Int64, n), ("text", Utf8, text)).unwrap();
         store.write(rows).mode(SaveMode::Append).save_as_table("t").unwrap();
