@@ -3,29 +3,23 @@
 use std::sync::Arc;
 
 use annals::error::BoxError;
-use annals::{Gathered, Gathering, Store, Table, WriteError};
+use annals::{Gathered, Table, WriteError};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt64Type};
 use datafusion::catalog::MemTable;
-use datafusion::common::runtime::JoinSet;
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, TableReference};
 use datafusion::datasource::provider_as_source;
 use datafusion::error::DataFusionError;
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, col, ident};
-use datafusion::physical_plan::filter::FilterExec;
-use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr, execute_stream_partitioned};
+use datafusion::physical_plan::PhysicalExpr;
 use datafusion::sql::sqlparser::ast;
-use futures::TryStreamExt;
 
 use super::Work;
 use crate::error::SqlError;
+use crate::gather::Gather;
 use crate::planner;
 use crate::session::frame_of;
-
-/// The rows of a batch that is to become a chunk: with fewer, several would be copied into one.
-const CHUNK_ROWS: usize = 1 << 16;
 
 /// The column that says which row of a table it is.
 const ROW: &str = "__annals_row";
@@ -90,70 +84,6 @@ pub(super) fn columns_as(table: &Table, called: &str) -> Result<DFSchema, SqlErr
     Ok(DFSchema::try_from_qualified_schema(TableReference::bare(called), &table.schema())?)
 }
 
-/// Filters copy the rows that they let through: at once into batches as large as chunks.
-fn in_large_batches(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>, SqlError> {
-    let plan = plan.transform_up(|node| match node.downcast_ref::<FilterExec>() {
-        Some(filter) => Ok(Transformed::yes(Arc::new(filter.with_batch_size(CHUNK_ROWS)?) as _)),
-        None => Ok(Transformed::no(node)),
-    });
-    Ok(plan?.data)
-}
-
-/// What the rows of a query go into.
-struct Into<F> {
-    store: Store,
-    schema: Option<SchemaRef>,
-    divided_by: Vec<String>,
-    made: F,
-}
-
-impl<F: Fn(RecordBatch) -> Result<RecordBatch, SqlError> + Send + Sync + 'static> Into<F> {
-    fn begin(&self, computed: &SchemaRef) -> Gathering {
-        let schema = self.schema.as_ref().unwrap_or(computed);
-        self.store.gather(Arc::clone(schema)).partition_by(&self.divided_by)
-    }
-
-    /// The rows of one part of a query; none if not even an empty batch came.
-    async fn gather(
-        &self,
-        mut stream: SendableRecordBatchStream,
-    ) -> Result<Option<Gathering>, SqlError> {
-        let mut rows = None;
-        while let Some(batch) = stream.try_next().await? {
-            // What is computed may have a metadata or nullability of its own.
-            let rows = rows.get_or_insert_with(|| self.begin(batch.schema_ref()));
-            rows.push((self.made)(batch)?)?;
-        }
-        Ok(rows)
-    }
-
-    /// The rows of each part, each computed by a task. They end with this.
-    async fn gather_beside(
-        self: &Arc<Self>,
-        streams: Vec<SendableRecordBatchStream>,
-    ) -> Result<Vec<Option<Gathering>>, SqlError> {
-        let mut parts: Vec<_> = streams.iter().map(|_| None).collect();
-        let mut tasks = JoinSet::new();
-        for (at, stream) in streams.into_iter().enumerate() {
-            let into = Arc::clone(self);
-            tasks.spawn(async move { into.gather(stream).await.map(|rows| (at, rows)) });
-        }
-        while let Some(done) = tasks.join_next().await {
-            match done {
-                Ok(part) => {
-                    let (at, rows) = part?;
-                    parts[at] = rows;
-                }
-                Err(error) => match error.try_into_panic() {
-                    Ok(panic) => std::panic::resume_unwind(panic),
-                    Err(error) => return Err(DataFusionError::External(error.into()).into()),
-                },
-            }
-        }
-        Ok(parts)
-    }
-}
-
 /// Rows of a table that were chosen beforehand, and what was computed of them.
 pub(super) struct Chosen {
     /// Their places among all rows of the table, ascending.
@@ -163,11 +93,7 @@ pub(super) struct Chosen {
 }
 
 impl Work<'_> {
-    /// Runs a query to its end. What `made` makes of each batch goes into the form that the store
-    /// keeps rows in, divided by these columns, before the next batch is asked for. The rows that
-    /// are made have the columns of `schema`, or those that the query gives.
-    ///
-    /// That is done by as many threads as compute the rows, for it costs about as much as a filter.
+    /// The rows of a query, on their way into a table: see [`Gather`].
     pub(super) async fn gather(
         &self,
         plan: LogicalPlan,
@@ -175,25 +101,9 @@ impl Work<'_> {
         divided_by: &[impl AsRef<str>],
         made: impl Fn(RecordBatch) -> Result<RecordBatch, SqlError> + Send + Sync + 'static,
     ) -> Result<Gathered, SqlError> {
-        let planned = Arc::clone(plan.schema().inner());
-        let state = self.scope.state();
-        let plan = in_large_batches(state.create_physical_plan(&plan).await?)?;
-        let context = TaskContext::from(&**state);
-        let config = context.session_config().clone().with_batch_size(CHUNK_ROWS);
-        let context = Arc::new(context.with_session_config(config));
-        let streams = execute_stream_partitioned(plan, context)?;
-        let divided_by: Vec<String> = divided_by.iter().map(|by| by.as_ref().to_owned()).collect();
-        let into = Arc::new(Into { store: self.session.store().clone(), schema, divided_by, made });
-        let parts = match <[_; 1]>::try_from(streams) {
-            Ok([all]) => vec![into.gather(all).await?],
-            Err(streams) => into.gather_beside(streams).await?,
-        };
-        let mut parts = parts.into_iter().flatten();
-        let mut rows = parts.next().unwrap_or_else(|| into.begin(&planned));
-        for part in parts {
-            rows.append(part.finish()?)?;
-        }
-        Ok(rows.finish()?)
+        let divided_by = divided_by.iter().map(|by| by.as_ref().to_owned()).collect();
+        let gather = Gather { store: self.session.store().clone(), schema, divided_by, made };
+        gather.run(self.scope.state(), plan).await
     }
 
     pub(super) async fn run_plan(
