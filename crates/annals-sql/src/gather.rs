@@ -10,11 +10,13 @@ use annals::{Gathered, Gathering, Store, WriteError};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::runtime::JoinSet;
-use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::{DataFusionError, Result};
-use datafusion::execution::{SendableRecordBatchStream, SessionState, TaskContext};
+use datafusion::execution::{SendableRecordBatchStream, SessionState};
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::coop::CooperativeExec;
+use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
 use datafusion::physical_plan::filter::FilterExec;
+use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream_partitioned};
 use futures::TryStreamExt;
 
@@ -51,10 +53,7 @@ impl<F> Gather<F> {
     {
         let planned = Arc::clone(plan.schema().inner());
         let plan = in_large_batches(state.create_physical_plan(&plan).await?)?;
-        let context = TaskContext::from(state);
-        let config = context.session_config().clone().with_batch_size(CHUNK_ROWS);
-        let context = Arc::new(context.with_session_config(config));
-        let streams = execute_stream_partitioned(plan, context)?;
+        let streams = execute_stream_partitioned(plan, state.task_ctx())?;
         let gather = Arc::new(self);
         let parts = match <[_; 1]>::try_from(streams) {
             Ok([all]) => vec![gather.part(all).await?],
@@ -119,11 +118,17 @@ impl<F> Gather<F> {
     }
 }
 
-/// Filters copy the rows that they let through: at once into batches as large as chunks.
+/// A filter copies the rows that it lets through: if these are the result, at once into batches as
+/// large as chunks. What computes more of them does so faster in small ones.
 fn in_large_batches(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
-    let plan = plan.transform_up(|node| match node.downcast_ref::<FilterExec>() {
-        Some(filter) => Ok(Transformed::yes(Arc::new(filter.with_batch_size(CHUNK_ROWS)?) as _)),
-        None => Ok(Transformed::no(node)),
-    });
-    Ok(plan?.data)
+    if let Some(filter) = plan.downcast_ref::<FilterExec>() {
+        return Ok(Arc::new(filter.with_batch_size(CHUNK_ROWS)?));
+    }
+    match (plan.is::<ProjectionExec>() || plan.is::<CooperativeExec>(), &plan.children()[..]) {
+        (true, [input]) => {
+            let input = in_large_batches(Arc::clone(input))?;
+            replace_children_if_necessary(plan, vec![input])
+        }
+        _ => Ok(plan),
+    }
 }

@@ -110,7 +110,7 @@ pub(crate) fn plan_query(scope: &Scope, mut query: ast::Query) -> Result<Logical
         let statement = ast::Statement::Query(Box::new(query));
         let names = Names::new(scope);
         let plan = SqlToRel::new(&names).sql_statement_to_plan(statement)?;
-        Ok(typed(plan)?)
+        Ok(casing::twice::as_written(typed(plan)?)?)
     })
 }
 
