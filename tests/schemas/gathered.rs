@@ -33,8 +33,8 @@ fn what_is_written_is_what_a_stream_would_have_written() {
                 people(rows.map(|n| (n, ["x", "y", "z"][n as usize % 3])))
             })
             .collect();
-        let by: &[&str] = [&[][..], &["name"]][chance.below(2) as usize];
-        let divided: &[&str] = [by, &[], &["id"], &["nothing"]][chance.below(4) as usize];
+        let by: &[&str] = [&[][..], &["name"]][chance.below(2)];
+        let divided: &[&str] = [by, &[], &["id"], &["nothing"]][chance.below(4)];
         let columns = people([]).schema();
         let (streamed, gathered) = (small(), small());
         let mut gathering = gathered.gather(Arc::clone(&columns)).partition_by(divided);

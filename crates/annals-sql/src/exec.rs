@@ -307,8 +307,8 @@ mod tests {
             [&[], &[0], &[100_000], &[10, 20_000, 0, 7, 90_000], &[1 << 20; 5], &[8_191]];
         for (rows, target) in sizes.iter().flat_map(|rows| [1, 2, 3, 16].map(|t| (*rows, t))) {
             let chosen: Vec<usize> = (0..rows.len()).map(|chunk| chunk * 3).collect();
-            let mut options = ExecutionOptions::default();
-            options.target_partitions = target;
+            let options =
+                ExecutionOptions { target_partitions: target, ..ExecutionOptions::default() };
             let partitions = divide(&chosen, rows, &options);
             let total: usize = rows.iter().sum();
             assert!((1..=target).contains(&partitions.len()), "{rows:?} by {target}");
