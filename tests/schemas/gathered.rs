@@ -33,8 +33,8 @@ fn what_is_written_is_what_a_stream_would_have_written() {
                 people(rows.map(|n| (n, ["x", "y", "z"][n as usize % 3])))
             })
             .collect();
-        let by: &[&str] = [&[][..], &["name"]][chance.below(2) as usize];
-        let divided: &[&str] = [by, &[], &["id"], &["nothing"]][chance.below(4) as usize];
+        let by: &[&str] = [&[][..], &["name"]][chance.below(2)];
+        let divided: &[&str] = [by, &[], &["id"], &["nothing"]][chance.below(4)];
         let columns = people([]).schema();
         let (streamed, gathered) = (small(), small());
         let mut gathering = gathered.gather(Arc::clone(&columns)).partition_by(divided);
@@ -101,6 +101,39 @@ fn rows_are_not_kept_beside_the_chunks_that_they_were_copied_into() {
     store.write(batch(&[("x", DataType::Float64, &["1"])])).save_as_table("t").unwrap();
     store.write(rows).mode(SaveMode::Append).casts(CastPolicy::Ansi).insert_into("t").unwrap();
     assert_eq!((store.table("t").unwrap().row_count(), live(&held)), (2_001, 0));
+}
+
+#[test]
+fn what_is_gathered_in_parts_becomes_chunks_as_large_as_if_it_were_not() {
+    let mut chance = Chance::new();
+    for _ in 0..200 {
+        let store = small();
+        let mut expected = Vec::new();
+        let mut parts = (0..1 + chance.below(5)).map(|part| {
+            let mut gathering = store.gather(people([]).schema()).partition_by(["name"]);
+            for batch in 0..chance.below(4) {
+                let rows = (0..chance.below(30) as i64).map(|n| (n, ["x", "y"][n as usize % 2]));
+                let rows =
+                    people(rows.map(|(n, name)| ((part * 10 + batch) as i64 * 100 + n, name)));
+                expected.extend(rows_in(std::slice::from_ref(&rows)));
+                gathering.push(rows).unwrap();
+            }
+            gathering
+        });
+        let mut all = parts.next().unwrap();
+        for part in parts {
+            all.append(part.finish().unwrap()).unwrap();
+        }
+        let writer = store.write(all.finish().unwrap()).partition_by(["name"]);
+        writer.save_as_table("t").unwrap();
+        let batches = store.table("t").unwrap().read().unwrap();
+        let mut found = rows_in(&batches);
+        found.sort();
+        expected.sort();
+        assert_eq!(found, expected);
+        let small = batches.iter().filter(|batch| batch.num_rows() < 10).count();
+        assert!(small <= 2, "{small} of {} chunks are small, of two partitions", batches.len());
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ pub(crate) mod checks;
 mod files;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use annals::{
     CastPolicy, Gathered, Matching, Missing, Predicate, PropertyPatch, SaveMode, Table, TableKind,
@@ -237,7 +238,10 @@ impl DataFrameWriter {
         }
         let target = table.schema();
         let schema = self.frame.schema();
-        let made = |batch| declared::fitted(batch, &target, Matching::ByPosition);
+        let made = {
+            let target = Arc::clone(&target);
+            move |batch| declared::fitted(batch, &target, Matching::ByPosition)
+        };
         let rows = self.frame.gather(&schema, places(&table, &schema), made).await?;
         let dynamic = session
             .conf()
@@ -319,7 +323,7 @@ impl Save<'_> {
         let (schema, rows) = match appended_to {
             Some(table) => {
                 let target = table.schema();
-                let made = |batch| declared::fitted(batch, &target, Matching::ByName);
+                let made = move |batch| declared::fitted(batch, &target, Matching::ByName);
                 let rows = frame.gather(&schema, table.partition_columns(), made).await?;
                 (schema, rows)
             }
@@ -437,7 +441,7 @@ impl Change<'_> {
     /// Computes the rows, for a table that exists.
     pub(crate) async fn rows(frame: &DataFrame, table: &Table) -> Result<Gathered, SparkError> {
         let target = table.schema();
-        let made = |batch| declared::fitted(batch, &target, Matching::ByName);
+        let made = move |batch| declared::fitted(batch, &target, Matching::ByName);
         frame.gather(&frame.schema(), table.partition_columns(), made).await
     }
 

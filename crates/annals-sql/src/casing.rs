@@ -10,6 +10,7 @@
 
 mod literals;
 mod names;
+pub(crate) mod twice;
 
 use std::ops::ControlFlow;
 
@@ -30,6 +31,7 @@ type Columns = Option<Vec<String>>;
 /// Gives the names in a query the spelling of what they stand for.
 pub(crate) fn query(scope: &Scope, query: &mut Query) {
     Walk { scope, ctes: Vec::new() }.query(query, &[]);
+    twice::tell_apart(&mut query.body);
 }
 
 /// Likewise for an expression over columns.

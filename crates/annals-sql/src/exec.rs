@@ -14,7 +14,7 @@ use annals::TableChunks;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Statistics, project_schema};
-use datafusion::config::ConfigOptions;
+use datafusion::config::{ConfigOptions, ExecutionOptions};
 use datafusion::datasource::source::DataSource;
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -35,9 +35,6 @@ use self::order::OrderBy;
 use self::reading::Reading;
 use crate::pruning;
 use crate::statistics::{self, Detail};
-
-/// A partition has no fewer rows than this, if the table is divided at all: a batch of them.
-const PARTITION_ROWS_MIN: usize = 1 << 13;
 
 /// Chunks of a table, to be read.
 #[derive(Clone, Debug)]
@@ -68,18 +65,18 @@ struct Piece {
 }
 
 impl ChunkSource {
-    /// Reads the chosen chunks, with as many threads as `target` at most.
+    /// Reads the chosen chunks, divided among threads as the options say.
     pub(crate) fn new(
         chunks: Arc<TableChunks>,
         chosen: &[usize],
         projection: Option<Vec<usize>>,
         fetch: Option<usize>,
-        target: usize,
+        options: &ExecutionOptions,
     ) -> Result<Self> {
         let schema = project_schema(chunks.schema(), projection.as_ref())?;
         let rows: Vec<usize> = chosen.iter().map(|chunk| chunks.rows(*chunk)).collect();
         Ok(Self {
-            partitions: divide(chosen, &rows, target).into(),
+            partitions: divide(chosen, &rows, options).into(),
             chosen: chosen.into(),
             chunks,
             projection,
@@ -116,9 +113,12 @@ impl ChunkSource {
 }
 
 /// Divides chunks among partitions of about as many rows, each of rows that follow each other.
-fn divide(chosen: &[usize], rows: &[usize], target: usize) -> Vec<Vec<Piece>> {
+///
+/// What is more than one batch is divided among all threads: whatever is above it would be, if not
+/// by the scan then row by row, which costs more.
+fn divide(chosen: &[usize], rows: &[usize], options: &ExecutionOptions) -> Vec<Vec<Piece>> {
     let total: usize = rows.iter().sum();
-    let count = (total / PARTITION_ROWS_MIN).clamp(1, target.max(1));
+    let count = if total > options.batch_size.get() { options.target_partitions.max(1) } else { 1 };
     let mut partitions = vec![Vec::new(); count];
     // Partition k ends at this row of all.
     let end = |partition: usize| {
@@ -307,7 +307,9 @@ mod tests {
             [&[], &[0], &[100_000], &[10, 20_000, 0, 7, 90_000], &[1 << 20; 5], &[8_191]];
         for (rows, target) in sizes.iter().flat_map(|rows| [1, 2, 3, 16].map(|t| (*rows, t))) {
             let chosen: Vec<usize> = (0..rows.len()).map(|chunk| chunk * 3).collect();
-            let partitions = divide(&chosen, rows, target);
+            let options =
+                ExecutionOptions { target_partitions: target, ..ExecutionOptions::default() };
+            let partitions = divide(&chosen, rows, &options);
             let total: usize = rows.iter().sum();
             assert!((1..=target).contains(&partitions.len()), "{rows:?} by {target}");
             let mut expected: Vec<(usize, usize)> = Vec::new();

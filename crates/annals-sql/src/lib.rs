@@ -44,6 +44,7 @@ pub mod error;
 mod exec;
 mod files;
 mod functions;
+pub mod gather;
 pub mod keep;
 pub mod parse;
 mod planner;

@@ -4,12 +4,14 @@
 //! plans then. Here the planner asks the scope as it goes: nothing is resolved twice, nothing
 //! waits, and what a statement sees cannot change on the way.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::catalog::TableFunctionArgs;
 use datafusion::catalog::cte_worktable::CteWorkTable;
-use datafusion::common::{DFSchema, TableReference, plan_datafusion_err};
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DFSchema, ScalarValue, TableReference, plan_datafusion_err};
 use datafusion::config::ConfigOptions;
 use datafusion::datasource::provider_as_source;
 use datafusion::error::Result;
@@ -25,39 +27,117 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::sql::planner::{PlannerContext, SqlToRel};
-use datafusion::sql::sqlparser::ast;
+use datafusion::sql::sqlparser::ast::{self, Visit, Visitor};
 
 use crate::casing;
 use crate::error::SqlError;
 use crate::scope::Scope;
 use crate::travel::Relations;
 
-/// How much stack is taken if less than [`LEFT`] is left; memory only as far as it is touched.
+/// How much stack is taken if less is left than is needed; memory only as far as it is touched.
 const ROOM: usize = 64 << 20;
-/// More than threads usually have: an expression of some hundred operators needs megabytes.
-const LEFT: usize = 16 << 20;
+/// What planning needs of the stack, in any case. Threads have more, mostly: to take a stack and
+/// touch it for the first time costs as much as to plan a small query.
+const LEAST: usize = 768 << 10;
+/// What it needs for each level of a query, unoptimized: that of 150 operators takes megabytes.
+const PER_LEVEL: usize = 64 << 10;
 
 /// Plans with room for views of views and for chains of operators, whose length the parser does
 /// not bound. Overflowing the stack would end the process.
-fn with_room<T>(plan: impl FnOnce() -> T) -> T {
-    stacker::maybe_grow(LEFT, ROOM, plan)
+fn with_room<T>(levels: usize, plan: impl FnOnce() -> T) -> T {
+    stacker::maybe_grow(LEAST + levels * PER_LEVEL, ROOM, plan)
+}
+
+/// How deep expressions, queries and set operations stand in each other.
+fn levels(part: &impl Visit) -> usize {
+    let mut levels = Levels::default();
+    let _ = part.visit(&mut levels);
+    levels.most
+}
+
+#[derive(Default)]
+struct Levels {
+    now: usize,
+    most: usize,
+}
+
+impl Levels {
+    fn enter(&mut self, levels: usize) -> ControlFlow<()> {
+        self.now += levels;
+        self.most = self.most.max(self.now);
+        ControlFlow::Continue(())
+    }
+
+    fn leave(&mut self, levels: usize) -> ControlFlow<()> {
+        self.now -= levels;
+        ControlFlow::Continue(())
+    }
+}
+
+impl Visitor for Levels {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &ast::Query) -> ControlFlow<()> {
+        self.enter(1 + set_operations(&query.body))
+    }
+
+    fn post_visit_query(&mut self, query: &ast::Query) -> ControlFlow<()> {
+        self.leave(1 + set_operations(&query.body))
+    }
+
+    fn pre_visit_expr(&mut self, _: &ast::Expr) -> ControlFlow<()> {
+        self.enter(1)
+    }
+
+    fn post_visit_expr(&mut self, _: &ast::Expr) -> ControlFlow<()> {
+        self.leave(1)
+    }
+}
+
+/// How many there are in a row.
+fn set_operations(mut body: &ast::SetExpr) -> usize {
+    let mut count = 0;
+    while let ast::SetExpr::SetOperation { left, .. } = body {
+        (body, count) = (left, count + 1);
+    }
+    count
 }
 
 /// The plan of a query.
 pub(crate) fn plan_query(scope: &Scope, mut query: ast::Query) -> Result<LogicalPlan, SqlError> {
-    with_room(|| {
+    with_room(levels(&query), || {
         casing::query(scope, &mut query);
-        plan_statement(scope, ast::Statement::Query(Box::new(query)))
+        let statement = ast::Statement::Query(Box::new(query));
+        let names = Names::new(scope);
+        let plan = SqlToRel::new(&names).sql_statement_to_plan(statement)?;
+        Ok(casing::twice::as_written(typed(plan)?)?)
     })
 }
 
-/// The plan of a statement that `DataFusion` plans: a query, or one explained.
-pub(crate) fn plan_statement(
-    scope: &Scope,
-    statement: ast::Statement,
-) -> Result<LogicalPlan, SqlError> {
-    let names = Names::new(scope);
-    Ok(with_room(|| SqlToRel::new(&names).sql_statement_to_plan(statement))?)
+/// Makes a literal that is cast to `int` (see `casing`) one, where no name is made of its text. The
+/// optimizer would compute it, at as much cost as it has for all else of a small query.
+fn typed(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let plan = plan.transform_up(|node| match node {
+        LogicalPlan::Filter(_) => node.map_expressions(|expr| expr.transform_up(typed_literal)),
+        LogicalPlan::Projection(_) => node.map_expressions(|expr| match expr {
+            Expr::Alias(_) => expr.transform_up(typed_literal),
+            expr => Ok(Transformed::no(expr)),
+        }),
+        node => Ok(Transformed::no(node)),
+    });
+    Ok(plan?.data)
+}
+
+fn typed_literal(expr: Expr) -> Result<Transformed<Expr>> {
+    if let Expr::Cast(cast) = &expr
+        && cast.field.data_type() == &DataType::Int32
+        && let Expr::Literal(ScalarValue::Int64(Some(value)), metadata) = &*cast.expr
+        && let Ok(value) = i32::try_from(*value)
+    {
+        let value = ScalarValue::Int32(Some(value));
+        return Ok(Transformed::yes(Expr::Literal(value, metadata.clone())));
+    }
+    Ok(Transformed::no(expr))
 }
 
 /// The plan of an expression over `schema`.
@@ -66,7 +146,7 @@ pub(crate) fn plan_expr(
     mut expr: ast::Expr,
     schema: &DFSchema,
 ) -> Result<Expr, SqlError> {
-    with_room(|| {
+    with_room(levels(&expr), || {
         casing::expr(scope, &mut expr, schema);
         let names = Names::new(scope);
         Ok(SqlToRel::new(&names).sql_to_expr(expr, schema, &mut PlannerContext::new())?)

@@ -97,8 +97,8 @@ impl TableProvider for AnnalsTable {
                 chosen.retain(|_| may.next().unwrap_or(true));
             }
         }
-        let target = state.config_options().execution.target_partitions;
-        let source = ChunkSource::new(chunks, &chosen, projection.cloned(), limit, target)?;
+        let options = &state.config_options().execution;
+        let source = ChunkSource::new(chunks, &chosen, projection.cloned(), limit, options)?;
         Ok(DataSourceExec::from_data_source(source))
     }
 

@@ -89,6 +89,24 @@ impl Gathering {
         Ok(())
     }
 
+    /// Takes rows that were gathered beside these, for the same store: by another thread, say. What
+    /// is large enough already stays as it was cut; the rest is joined.
+    ///
+    /// # Errors
+    ///
+    /// As for [`push`](Self::push).
+    pub fn append(&mut self, rows: Gathered) -> Result<(), WriteError> {
+        for chunk in rows.chunks {
+            if rows.cut == self.cut && chunk.rows() >= self.cut.size.rows_min {
+                check_schema(&self.schema, chunk.batch(), self.batches)?;
+                self.cutter.push_chunk(chunk);
+            } else {
+                self.push(chunk.batch().clone())?;
+            }
+        }
+        Ok(())
+    }
+
     /// The rows, ready to be written.
     ///
     /// # Errors

@@ -126,3 +126,64 @@ fn a_backslash_before_a_wildcard_is_left_to_like() {
         assert_eq!(column(&session, "SELECT count(*) FROM escaped").await, ["3"]);
     });
 }
+
+#[test]
+fn a_result_may_have_several_columns_of_one_name() {
+    let (_store, session) = new_session();
+    run(async {
+        for sql in [
+            "CREATE TABLE a AS SELECT * FROM VALUES (1, 'x'), (2, 'y') AS v (id, text)",
+            "CREATE TABLE b AS SELECT * FROM VALUES (10, 'z'), (20, 'y') AS v (id, text)",
+            "CREATE TABLE two (one INT, other INT)",
+        ] {
+            session.sql(sql).await.unwrap();
+        }
+        for (sql, names, row) in [
+            ("SELECT id, id FROM a WHERE id = 1", vec!["id", "id"], vec!["1", "1"]),
+            ("SELECT id, ID, a.id AS id FROM a WHERE id = 1", vec!["id", "ID", "id"], vec!["1"; 3]),
+            (
+                "SELECT sum(a.id), sum(b.id), count(*) FROM a, b",
+                vec!["sum(id)", "sum(id)", "count(1)"],
+                vec!["6", "60", "4"],
+            ),
+            ("SELECT id, text AS id FROM a ORDER BY text DESC", vec!["id", "id"], vec!["2", "y"]),
+            ("SELECT a.id, b.id FROM a JOIN b USING (text)", vec!["id", "id"], vec!["2", "20"]),
+            ("SELECT 1, 1", vec!["1", "1"], vec!["1", "1"]),
+            ("SELECT id + 1, id + 1 FROM a LIMIT 1", vec!["(id + 1)", "(id + 1)"], vec!["2", "2"]),
+            (
+                "SELECT id, id FROM a WHERE id = 1 UNION ALL SELECT id, id FROM b WHERE id = 99",
+                vec!["id", "id"],
+                vec!["1", "1"],
+            ),
+            (
+                "WITH w AS (SELECT id FROM a) SELECT max(id), max(id) FROM w",
+                vec!["max(id)"; 2],
+                vec!["2"; 2],
+            ),
+        ] {
+            let batches = session.collect(sql).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
+            let schema = batches[0].schema();
+            let found: Vec<&str> =
+                schema.fields().iter().map(|field| field.name().as_str()).collect();
+            assert_eq!(found, names, "{sql}");
+            let values = batches[0]
+                .columns()
+                .iter()
+                .map(|column| arrow::util::display::array_value_to_string(column, 0).unwrap());
+            assert_eq!(values.collect::<Vec<_>>(), row, "{sql}");
+        }
+        session.sql("INSERT INTO two SELECT id, id FROM a").await.unwrap();
+        let sum = "SELECT sum(one) + sum(other) FROM two";
+        assert_eq!(column(&session, sum).await, ["6"]);
+        // Where names are kept, they have to differ; and nobody can ask for one of several.
+        for sql in [
+            "CREATE TABLE c AS SELECT id, id FROM a",
+            "CREATE VIEW c AS SELECT id, id FROM a",
+            "SELECT id FROM (SELECT id, id FROM a)",
+            "SELECT id FROM (SELECT a.id, b.id FROM a, b)",
+        ] {
+            let error = error(&session, sql).await.to_string();
+            assert!(error.contains("id") && !error.contains('\u{0}'), "{sql}: {error}");
+        }
+    });
+}

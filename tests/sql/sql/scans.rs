@@ -217,12 +217,18 @@ fn only_the_columns_asked_for_are_read() {
 #[test]
 fn a_scan_is_divided_among_as_many_partitions_as_asked_for() {
     let (store, _) = clustered(1);
+    store.write(numbers(0, 8_000)).save_as_table("small").unwrap();
     run(async {
         for target in [1, 2, 3] {
             let session = SqlSession::builder(&store).target_partitions(target).build().unwrap();
-            let plan = plan(&session, "SELECT n FROM t").await;
-            // 10,000 rows are enough for one partition of a batch, not for two.
-            assert_eq!(plan.output_partitioning().partition_count(), 1, "{target}");
+            // 10,000 rows are more than a batch, 8,000 are not.
+            for (table, partitions) in [("t", target), ("small", 1)] {
+                let plan = plan(&session, &format!("SELECT n FROM {table}")).await;
+                assert_eq!(plan.output_partitioning().partition_count(), partitions, "{target}");
+            }
+            // So nobody divides rows that were scanned as one.
+            let shown = shown(&session, "SELECT text FROM t WHERE n % 7 = 1").await;
+            assert!(!shown.contains("RepartitionExec"), "{shown}");
         }
         let (_store, session) = clustered(4);
         let plan = plan(&session, "SELECT n FROM t").await;

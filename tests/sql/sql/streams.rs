@@ -66,10 +66,16 @@ impl Source {
 
     /// Makes it the view `source` of a session.
     fn shown_to(self: &Arc<Self>, session: &SqlSession) {
+        self.shown_often_to(session, 1);
+    }
+
+    /// Likewise, with the rows so many times, each time in a partition.
+    fn shown_often_to(self: &Arc<Self>, session: &SqlSession, partitions: usize) {
         let schema = record_batch!(("n", Int64, [0])).unwrap().schema();
-        let rows = Arc::new(Rows { schema: Arc::clone(&schema), source: Arc::clone(self) });
-        let table =
-            provider_as_source(Arc::new(StreamingTable::try_new(schema, vec![rows]).unwrap()));
+        let rows = Rows { schema: Arc::clone(&schema), source: Arc::clone(self) };
+        let rows: Arc<dyn PartitionStream> = Arc::new(rows);
+        let table = StreamingTable::try_new(schema, vec![rows; partitions]).unwrap();
+        let table = provider_as_source(Arc::new(table));
         let plan = LogicalPlanBuilder::scan("source", table, None).unwrap().build().unwrap();
         session.set_view("source", ViewQuery::Plan(Box::new(plan)));
     }
@@ -153,6 +159,70 @@ fn rows_go_into_the_store_as_they_come() {
             let all = ROWS * BATCHES;
             assert_eq!(column(&session, &sum).await, [(all * (all - 1) / 2).to_string()], "{sql}");
         });
+    }
+}
+
+/// Several tasks compute the rows, and each of them ends as one would.
+#[test]
+fn rows_of_several_partitions_are_all_there_or_none_of_them() {
+    const PARTS: usize = 3;
+    for one_thread in [false, true] {
+        let mut runtime = match one_thread {
+            true => tokio::runtime::Builder::new_current_thread(),
+            false => tokio::runtime::Builder::new_multi_thread(),
+        };
+        let runtime = runtime.enable_all().build().unwrap();
+        let gone = |source: &Source| {
+            let begin = std::time::Instant::now();
+            while source.live() > 0 {
+                assert!(begin.elapsed().as_secs() < 60, "what nobody wants is kept");
+                runtime.block_on(tokio::task::yield_now());
+            }
+        };
+        for (sql, table, _) in WRITES {
+            let store = store();
+            let session = SqlSession::builder(&store).target_partitions(PARTS).build().unwrap();
+            let before = store.version();
+
+            let torn = Source::new(|run, batch| match (run % PARTS, batch) {
+                (1, 50) => Err(DataFusionError::External("the disk is gone".into())),
+                _ => Ok(()),
+            });
+            torn.shown_often_to(&session, PARTS);
+            let error = runtime.block_on(error(&session, sql));
+            assert!(error.to_string().contains("the disk is gone"), "{sql}: {error}");
+            gone(&torn);
+
+            let source = Source::new(|_, _| Ok(()));
+            source.shown_often_to(&session, PARTS);
+            runtime.block_on(async {
+                let some = async {
+                    while source.buffers.lock().unwrap().len() < 50 {
+                        tokio::task::yield_now().await;
+                    }
+                };
+                tokio::select! {
+                    biased;
+                    () = some => {}
+                    _ = session.sql(sql) => panic!("{sql}: nobody stopped it"),
+                }
+            });
+            gone(&source);
+            assert_eq!(store.version(), before, "{sql}");
+
+            let source = Source::new(|_, _| Ok(()));
+            source.shown_often_to(&session, PARTS);
+            runtime.block_on(session.sql(sql)).map(drop).unwrap();
+            let sum = format!("SELECT sum(n) FROM {table} WHERE n >= 0");
+            let all = ROWS * BATCHES;
+            let expected = (PARTS * all * (all - 1) / 2).to_string();
+            assert_eq!(runtime.block_on(column(&session, &sum)), [expected], "{sql}");
+            let most = source.live_max.load(Ordering::Relaxed);
+            assert!(most < PARTS * LIVE_MAX, "{sql}: {most} batches were kept at once");
+            // The ends of the parts are joined.
+            let chunks = store.table(table).unwrap().chunk_count();
+            assert!(chunks <= PARTS * BATCHES / 8 + 2, "{sql}: {chunks} chunks");
+        }
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use annals::Gathered;
+use annals::{Gathered, WriteError};
+use annals_sql::gather::Gather;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
-use futures::TryStreamExt;
+use datafusion::error::DataFusionError;
 
 use super::{DataFrame, schema};
 use crate::error::SparkError;
@@ -14,6 +15,25 @@ use crate::rows::{self, Row};
 use crate::show::{self, Truncate};
 use crate::writer::{DataFrameWriter, checks};
 use crate::writer_v2::DataFrameWriterV2;
+
+/// Why rows do not come to be written.
+enum Failed {
+    Query(DataFusionError),
+    Write(WriteError),
+    Rows(SparkError),
+}
+
+impl From<DataFusionError> for Failed {
+    fn from(error: DataFusionError) -> Self {
+        Self::Query(error)
+    }
+}
+
+impl From<WriteError> for Failed {
+    fn from(error: WriteError) -> Self {
+        Self::Write(error)
+    }
+}
 
 impl DataFrame {
     /// Begins to write the rows to a table, in the way of `DataFrameWriter`.
@@ -42,26 +62,32 @@ impl DataFrame {
         batches.iter().map(|batch| schema::as_spark_has_it(batch, &schema)).collect()
     }
 
-    /// The rows on their way into a table: what `made` makes of each batch goes into the form that
-    /// the store keeps rows in, divided by these columns, before the next batch is computed.
-    pub(crate) async fn gather<S: AsRef<str>>(
+    /// The rows on their way into a table that is divided by these columns. What is written is what
+    /// `made` makes of each batch.
+    pub(crate) async fn gather<S: Into<String>>(
         &self,
         schema: &SchemaRef,
         divided_by: impl IntoIterator<Item = S>,
-        mut made: impl FnMut(RecordBatch) -> Result<RecordBatch, SparkError>,
+        made: impl Fn(RecordBatch) -> Result<RecordBatch, SparkError> + Send + Sync + 'static,
     ) -> Result<Gathered, SparkError> {
         let own = self.schema();
-        let wrong = |error| self.session.told(true).write(error, None);
         let nullable = schema.fields().iter().map(|field| Field::clone(field).with_nullable(true));
-        let schema = Arc::new(Schema::new(nullable.collect::<Vec<_>>()));
-        let mut rows = self.session.store().gather(schema).partition_by(divided_by);
-        let frame = self.session.sql_session().frame(self.plan.as_ref().clone());
-        let mut stream = frame.execute_stream().await.map_err(|error| self.told(error))?;
-        while let Some(batch) = stream.try_next().await.map_err(|error| self.told(error))? {
-            let batch = made(schema::as_spark_has_it(&batch, &own)?)?;
-            rows.push(batch).map_err(wrong)?;
-        }
-        rows.finish().map_err(wrong)
+        let gather = Gather {
+            store: self.session.store().clone(),
+            schema: Some(Arc::new(Schema::new(nullable.collect::<Vec<_>>()))),
+            divided_by: divided_by.into_iter().map(Into::into).collect(),
+            made: move |batch| {
+                let batch = schema::as_spark_has_it(&batch, &own).and_then(&made);
+                batch.map_err(Failed::Rows)
+            },
+        };
+        let state = self.session.sql_session().state();
+        let gathered = gather.run(&state, self.plan.as_ref().clone()).await;
+        gathered.map_err(|failed| match failed {
+            Failed::Query(error) => self.told(error),
+            Failed::Write(error) => self.session.told(true).write(error, None),
+            Failed::Rows(error) => error,
+        })
     }
 
     /// [`gather`](Self::gather) for a new table, in which the columns that it is divided by come
@@ -72,11 +98,11 @@ impl DataFrame {
         by: &[String],
     ) -> Result<(SchemaRef, Gathered), SparkError> {
         if by.is_empty() {
-            return Ok((Arc::clone(schema), self.gather(schema, by, Ok).await?));
+            return Ok((Arc::clone(schema), self.gather(schema, by.to_vec(), Ok).await?));
         }
         let (schema, order) = checks::partitions_last(schema, by)?;
-        let made = |batch: RecordBatch| batch.project(&order).map_err(rows::arrow);
-        let gathered = self.gather(&schema, by, made).await?;
+        let made = move |batch: RecordBatch| batch.project(&order).map_err(rows::arrow);
+        let gathered = self.gather(&schema, by.to_vec(), made).await?;
         Ok((schema, gathered))
     }
 

@@ -1,10 +1,12 @@
 //! Whole numbers are `int` where they fit, as in Spark, and `bigint` otherwise.
 //!
 //! Arguments of functions are left alone but for functions that return the type of their
-//! arguments: others want their numbers as the planner reads them.
+//! arguments: others want their numbers as the planner reads them. What a column is compared with
+//! is left alone as well: it becomes what goes with the column in any case.
 
 use datafusion::sql::sqlparser::ast::{
-    CastKind, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Value,
+    BinaryOperator, CastKind, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments,
+    Value,
 };
 
 /// Functions whose type is that of their arguments.
@@ -53,9 +55,21 @@ pub(super) fn whole_number(expr: &mut Expr) {
     };
 }
 
+fn compares(op: &BinaryOperator) -> bool {
+    use BinaryOperator::{Eq, Gt, GtEq, Lt, LtEq, NotEq};
+    matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq)
+}
+
+fn is_column(expr: &Expr) -> bool {
+    matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
+}
+
 /// Gives the literals that an expression is directly made of their types.
 pub(super) fn operands(expr: &mut Expr) {
     match expr {
+        Expr::BinaryOp { left, op, right }
+            if compares(op) && (is_column(left) || is_column(right)) => {}
+        Expr::Between { expr, .. } | Expr::InList { expr, .. } if is_column(expr) => {}
         Expr::BinaryOp { left, right, .. }
         | Expr::IsDistinctFrom(left, right)
         | Expr::IsNotDistinctFrom(left, right) => {

@@ -14,10 +14,10 @@ use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, col, ident};
 use datafusion::physical_plan::PhysicalExpr;
 use datafusion::sql::sqlparser::ast;
-use futures::TryStreamExt;
 
 use super::Work;
 use crate::error::SqlError;
+use crate::gather::Gather;
 use crate::planner;
 use crate::session::frame_of;
 
@@ -93,28 +93,17 @@ pub(super) struct Chosen {
 }
 
 impl Work<'_> {
-    /// Runs a query to its end. What `made` makes of each batch goes into the form that the store
-    /// keeps rows in, divided by these columns, before the next batch is asked for. The rows that
-    /// are made have the columns of `schema`, or those that the query gives.
+    /// The rows of a query, on their way into a table: see [`Gather`].
     pub(super) async fn gather(
         &self,
         plan: LogicalPlan,
         schema: Option<SchemaRef>,
         divided_by: &[impl AsRef<str>],
-        mut made: impl FnMut(RecordBatch) -> Result<RecordBatch, SqlError>,
+        made: impl Fn(RecordBatch) -> Result<RecordBatch, SqlError> + Send + Sync + 'static,
     ) -> Result<Gathered, SqlError> {
-        let planned = Arc::clone(plan.schema().inner());
-        let frame = frame_of(self.scope.clone(), plan);
-        let mut stream = frame.execute_stream().await?;
-        let mut next = stream.try_next().await?;
-        // What is computed may have a metadata or nullability of its own.
-        let computed = || next.as_ref().map_or(planned, RecordBatch::schema);
-        let mut rows = self.tx.gather(schema.unwrap_or_else(computed)).partition_by(divided_by);
-        while let Some(batch) = next {
-            rows.push(made(batch)?)?;
-            next = stream.try_next().await?;
-        }
-        Ok(rows.finish()?)
+        let divided_by = divided_by.iter().map(|by| by.as_ref().to_owned()).collect();
+        let gather = Gather { store: self.session.store().clone(), schema, divided_by, made };
+        gather.run(self.scope.state(), plan).await
     }
 
     pub(super) async fn run_plan(

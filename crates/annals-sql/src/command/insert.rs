@@ -57,12 +57,10 @@ impl Work<'_> {
         }
         let mut replaced = self.replaced(&table, insert)?;
         let divided = table.partition_columns();
-        let rows = self.gather(plan, Some(table.schema()), &divided, |rows| {
-            let rows = full(&table, &rows, &sources, policy)?;
-            replaced.see(&rows)?;
-            Ok(rows)
-        });
-        let rows = rows.await?;
+        let target = table.clone();
+        let made = move |rows| full(&target, &rows, &sources, policy);
+        let rows = self.gather(plan, Some(table.schema()), &divided, made).await?;
+        rows.batches().try_for_each(|rows| replaced.see(rows))?;
         self.save(&table, insert, replaced, rows)
     }
 

@@ -1,5 +1,5 @@
 //! What an `INSERT` puts its rows in the place of. Some of that is known only by the rows, so that
-//! each batch of them is shown to it on its way into the store.
+//! all of them are shown to it before they are written.
 
 use std::collections::HashSet;
 
