@@ -21,7 +21,7 @@ fn rows(from: i64, to: i64) -> RecordBatch {
 
 fn main() -> ExitCode {
     let mut bench = Bench::asks("what does a query cost that need not read most of a table?");
-    let count = i64::try_from(bench.size(4_000_000, 40_000)).expect("it is small");
+    let count = i64::try_from(bench.size(16_000_000, 40_000)).expect("it is small");
     let sides = Sides::new(2);
     let batches: Vec<RecordBatch> =
         (0..count).step_by(8_192).map(|from| rows(from, (from + 8_192).min(count))).collect();
