@@ -5,8 +5,12 @@ use std::sync::Arc;
 
 use annals::{ChunkSize, SaveMode, Source, Store, StoreBuilder, WriteError};
 use annals_tests::{numbers, numbers_of, people};
+use arrow_array::cast::AsArray;
 use arrow_array::ffi_stream::ArrowArrayStreamReader;
-use arrow_array::{Array, RecordBatch, RecordBatchIterator, RecordBatchReader};
+use arrow_array::{
+    Array, ArrayRef, BinaryViewArray, RecordBatch, RecordBatchIterator, RecordBatchReader,
+    StringViewArray,
+};
 use arrow_schema::DataType::{Int64, Utf8};
 use expect_test::expect;
 
@@ -346,4 +350,27 @@ fn rows_come_from_anything_that_gives_batches() {
     let reader = ArrowArrayStreamReader::try_new(stream).unwrap();
     assert_eq!(append(Source::reader(reader)), 3);
     assert_eq!(store.table("t").unwrap().row_count(), 2 * before + 3);
+}
+
+#[test]
+fn views_of_batches_that_are_joined_come_to_be_of_one_buffer() {
+    let batch = |number: usize| {
+        let text = |row: usize| format!("{number} {row} of many bytes").repeat(100);
+        let texts: Vec<Option<String>> =
+            (0..10).map(|row| (row % 4 > 0).then(|| text(row))).collect();
+        let bytes: ArrayRef =
+            Arc::new(BinaryViewArray::from_iter(texts.iter().map(|text| text.as_ref())));
+        let short: ArrayRef = Arc::new(StringViewArray::from_iter_values(["short"; 10]));
+        let texts: ArrayRef = Arc::new(StringViewArray::from_iter(texts));
+        RecordBatch::try_from_iter([("texts", texts), ("bytes", bytes), ("short", short)]).unwrap()
+    };
+    let batches: Vec<RecordBatch> = (0..20).map(batch).collect();
+    let store = Store::in_memory();
+    store.write(batches.clone()).save_as_table("t").unwrap();
+    let [rows] = &store.table("t").unwrap().read().unwrap()[..] else { panic!("one chunk") };
+    let [texts, bytes, short] = rows.columns() else { panic!("three columns") };
+    assert_eq!(texts.as_string_view().data_buffers().len(), 1);
+    assert_eq!(bytes.as_binary_view().data_buffers().len(), 1);
+    assert_eq!(short.as_string_view().data_buffers().len(), 0);
+    assert_eq!(annals_tests::rows_in(std::slice::from_ref(rows)), annals_tests::rows_in(&batches));
 }

@@ -11,7 +11,7 @@ use annals_state::table::{Lineage, Origin, TableState};
 use annals_state::{Chunk, VersionId};
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt64Type;
-use arrow_array::{ArrayRef, RecordBatch, UInt32Array, UInt64Array};
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array, UInt64Array};
 use arrow_ord::partition::partition;
 use arrow_ord::sort::{SortColumn, SortOptions, lexsort_to_indices};
 use arrow_row::{RowConverter, Rows, SortField};
@@ -223,7 +223,7 @@ impl Cutter {
     fn close(&mut self, mut pending: Pending) -> Result<(), ArrowError> {
         let rows = match pending.batches.len() {
             0 | 1 => pending.batches.pop(),
-            _ => Some(concat_batches(pending.batches[0].schema_ref(), &pending.batches)?),
+            _ => Some(joined(&pending.batches)?),
         };
         let Some(rows) = rows else { return Ok(()) };
         let rows_max = self.rows_max(rows.num_rows(), pending.bytes);
@@ -249,6 +249,26 @@ impl Cutter {
         self.chunks.push(Arc::new(chunk(rows)));
         Ok(())
     }
+}
+
+/// One batch of several. Where texts are viewed, all that the views are of comes into one buffer:
+/// whoever takes rows from the batch counts the references to each buffer of a column.
+fn joined(batches: &[RecordBatch]) -> Result<RecordBatch, ArrowError> {
+    let joined = concat_batches(batches[0].schema_ref(), batches)?;
+    let (schema, mut columns, rows) = joined.into_parts();
+    for column in &mut columns {
+        *column = match column.data_type() {
+            DataType::Utf8View if column.as_string_view().data_buffers().len() > 1 => {
+                Arc::new(column.as_string_view().gc())
+            }
+            DataType::BinaryView if column.as_binary_view().data_buffers().len() > 1 => {
+                Arc::new(column.as_binary_view().gc())
+            }
+            _ => continue,
+        };
+    }
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(schema, columns, &options)
 }
 
 /// Chunks of rows that were there before, and who these are.
