@@ -2,6 +2,9 @@
 //!
 //! Counts are exact. The smallest and the largest value are exact unless rows were deleted.
 //!
+//! Bytes are not told. By them a planner would choose the side of a join that a hash table is made of,
+//! and it carries those of columns that a filter has dropped. Rows say more of what that costs.
+//!
 //! Extremes answer `min` and `max`. They are not left for the planning that comes after: what it
 //! would guess from them of joins and filters is not better than what it guesses from counts, and
 //! takes longer. What a filter selects is known from the chunks that are left.
@@ -29,12 +32,10 @@ pub(crate) fn of_chunks(
     detail: Detail,
 ) -> Statistics {
     let rows: u64 = chosen.iter().map(|chunk| chunks.live_rows(*chunk)).sum();
-    let cells = || columns.iter().flat_map(|column| chosen.iter().map(|chunk| (*chunk, *column)));
-    let bytes = cells().map(|(chunk, column)| chunks.column_bytes(chunk, column)).sum();
     let of_column = |column: &usize| of_column(chunks, chosen, *column, detail);
     Statistics {
         num_rows: Precision::Exact(usize::try_from(rows).unwrap_or(usize::MAX)),
-        total_byte_size: Precision::Inexact(bytes),
+        total_byte_size: Precision::Absent,
         column_statistics: columns.iter().map(of_column).collect(),
     }
 }
@@ -42,7 +43,7 @@ pub(crate) fn of_chunks(
 /// How much to tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Detail {
-    /// Counts and bytes.
+    /// Counts.
     Counts,
     /// The smallest and the largest values too.
     #[default]
@@ -85,14 +86,6 @@ impl PhysicalOptimizerRule for KeepCounts {
 /// What `whole` says of some of its rows.
 pub(crate) fn of_part(whole: &Statistics, rows: usize) -> Statistics {
     let mut part = whole.clone().to_inexact();
-    let all = whole.num_rows.get_value().copied().unwrap_or(rows).max(1);
-    part.total_byte_size = match whole.total_byte_size.get_value() {
-        Some(bytes) => {
-            let share = *bytes as u128 * rows as u128 / all as u128;
-            Precision::Inexact(usize::try_from(share).unwrap_or(usize::MAX))
-        }
-        None => Precision::Absent,
-    };
     part.num_rows = Precision::Inexact(rows);
     part
 }

@@ -11,7 +11,7 @@ use annals_state::pruning::bounds;
 use annals_state::schema::read_as;
 use annals_state::table::ChunkEntry;
 use arrow_array::builder::BooleanBufferBuilder;
-use arrow_array::{Array, RecordBatch};
+use arrow_array::RecordBatch;
 use arrow_buffer::BooleanBuffer;
 use arrow_schema::{ArrowError, SchemaRef};
 
@@ -99,16 +99,6 @@ impl TableChunks {
         self.entries[chunk].chunk().bytes()
     }
 
-    /// About how many bytes the values of a column of a chunk need. O(1) but for nested types; 0
-    /// for a column that came after the chunk.
-    pub fn column_bytes(&self, chunk: usize, column: usize) -> usize {
-        let (state, entry) = (self.table.state(), &self.entries[chunk]);
-        let id = state.schema().columns()[column].id();
-        let place = state.layout(entry).index_of_id(id);
-        let values = place.map(|place| entry.chunk().batch().column(place).to_data());
-        values.map_or(0, |values| values.get_slice_memory_size().unwrap_or(0))
-    }
-
     /// Which rows of a chunk are still part of the table; none if all are. O(rows).
     pub fn live(&self, chunk: usize) -> Option<BooleanBuffer> {
         let entry = &self.entries[chunk];
@@ -182,7 +172,6 @@ mod tests {
         assert_eq!(live, [true, false, true]);
         assert!(chunks.live(1).is_none());
         assert!(!chunks.summary(0, 0).exact && chunks.summary(1, 0).exact);
-        assert_eq!(chunks.column_bytes(1, 0), 24);
     }
 
     #[test]

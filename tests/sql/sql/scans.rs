@@ -187,14 +187,36 @@ fn a_limit_stops_the_scan() {
 }
 
 #[test]
-fn rows_and_bytes_are_known_to_whoever_plans() {
+fn rows_are_known_to_whoever_plans() {
     let (_store, session) = clustered(2);
     run(async {
         let plan = plan(&session, "SELECT n FROM t").await;
         let known = plan.statistics_from_inputs(&[], &StatisticsArgs::new()).unwrap();
         assert_eq!(known.num_rows, Precision::Exact(20_000));
-        assert_eq!(known.total_byte_size, Precision::Inexact(20_000 * 8));
         assert_eq!(known.column_statistics[0].null_count, Precision::Exact(0));
+    });
+}
+
+/// However wide the columns are by which the rows are filtered.
+#[test]
+fn a_join_makes_its_hash_table_of_the_side_with_fewer_rows() {
+    let store = Store::in_memory();
+    let session = SqlSession::builder(&store).target_partitions(2).build().unwrap();
+    let n: Vec<i64> = (0..200_000).collect();
+    let text: Vec<String> = n.iter().map(|n| format!("a text that is rather long {n}")).collect();
+    let wide = record_batch!(("n", Int64, n.clone()), ("text", Utf8, text)).unwrap();
+    store.write(wide).save_as_table("wide").unwrap();
+    let narrow = record_batch!(("n", Int64, n)).unwrap();
+    store.write(narrow.slice(0, 100_000)).save_as_table("narrow").unwrap();
+    run(async {
+        for from in ["narrow JOIN wide", "wide JOIN narrow"] {
+            let sql = format!("SELECT count(*) FROM {from} USING (n) WHERE text LIKE '%9 9%'");
+            let plan = shown(&session, &sql).await;
+            let filter = plan.find("FilterExec").unwrap();
+            let scans: Vec<usize> =
+                plan.match_indices("DataSourceExec").map(|(at, _)| at).collect();
+            assert!(scans.len() == 2 && filter < scans[0], "{plan}");
+        }
     });
 }
 
