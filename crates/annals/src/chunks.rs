@@ -10,8 +10,8 @@ use annals_state::predicate::Predicate;
 use annals_state::pruning::bounds;
 use annals_state::schema::read_as;
 use annals_state::table::ChunkEntry;
-use arrow_array::builder::BooleanBufferBuilder;
 use arrow_array::RecordBatch;
+use arrow_array::builder::BooleanBufferBuilder;
 use arrow_buffer::BooleanBuffer;
 use arrow_schema::{ArrowError, SchemaRef};
 
