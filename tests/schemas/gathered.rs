@@ -3,12 +3,16 @@
 
 use std::sync::Arc;
 
-use annals::{CastPolicy, ChunkSize, Matching, SaveMode, Source, Store, StoreBuilder, WriteError};
+use annals::{
+    CastPolicy, ChunkSize, Gathered, Matching, SaveMode, Source, Store, StoreBuilder, WriteError,
+};
+use annals_tests::canary::Canaries;
 use annals_tests::{Chance, numbers, numbers_of, people, rows_in};
 use arrow_array::cast::AsArray;
-use arrow_array::{Int32Array, RecordBatch};
+use arrow_array::{ArrayRef, Int32Array, RecordBatch, StringViewArray};
 use arrow_buffer::Buffer;
 use arrow_schema::{DataType, Field};
+use arrow_select::concat::concat_batches;
 
 use crate::{batch, schema};
 
@@ -143,8 +147,99 @@ fn chunks_go_into_the_store_without_a_copy() {
     let mut gathering = store.gather(given.schema());
     gathering.push(given.clone()).unwrap();
     store.write(gathering.finish().unwrap()).save_as_table("t").unwrap();
-    let address = |batch: &RecordBatch| batch.column(0).to_data().buffers()[0].as_ptr();
     assert_eq!(address(&store.table("t").unwrap().read().unwrap()[0]), address(&given));
+}
+
+fn address(batch: &RecordBatch) -> *const u8 {
+    batch.column(0).to_data().buffers()[0].as_ptr()
+}
+
+/// What a query engine gives is large enough as it is, also where chunks are larger.
+#[test]
+fn batches_that_are_not_small_become_chunks_as_they_are() {
+    let store = Store::in_memory();
+    let given = [5_000, 4_096, 100, 5_000, 8_192].map(|rows| numbers(0..rows));
+    let mut gathering = store.gather(given[0].schema());
+    given.iter().for_each(|batch| gathering.push(batch.clone()).unwrap());
+    let rows = gathering.finish().unwrap();
+    let chunks: Vec<&RecordBatch> = rows.batches().collect();
+    let counts: Vec<usize> = chunks.iter().map(|chunk| chunk.num_rows()).collect();
+    // Behind a small one, others wait with it until there are enough to be joined.
+    assert_eq!(counts, [5_000, 4_096, 13_292]);
+    assert_eq!([address(chunks[0]), address(chunks[1])], [address(&given[0]), address(&given[1])]);
+    let mut all = store.gather(given[0].schema());
+    all.append(rows.clone()).unwrap();
+    let all = all.finish().unwrap();
+    let [here, there] = [all.batches(), rows.batches()].map(|b| b.map(address).collect::<Vec<_>>());
+    assert_eq!(here, there);
+}
+
+/// `count` batches of `rows` rows each, whose texts are all viewed in one buffer.
+fn views(count: usize, rows: usize) -> Vec<RecordBatch> {
+    let texts = (0..count * rows).map(|row| format!("a text that is not short: {row}"));
+    let texts: ArrayRef = Arc::new(StringViewArray::from_iter_values(texts));
+    let texts = Arc::new(texts.as_string_view().gc());
+    let all = RecordBatch::try_from_iter_with_nullable([("t", texts as ArrayRef, true)]).unwrap();
+    (0..count).map(|batch| all.slice(batch * rows, rows)).collect()
+}
+
+fn gathered(batches: &[RecordBatch]) -> Gathered {
+    let mut gathering = Store::in_memory().gather(batches[0].schema());
+    batches.iter().for_each(|batch| gathering.push(batch.clone()).unwrap());
+    gathering.finish().unwrap()
+}
+
+fn texts(batch: &RecordBatch) -> &[Buffer] {
+    batch.column(0).as_string_view().data_buffers()
+}
+
+#[test]
+fn batches_that_view_one_buffer_share_it_if_together_they_use_it() {
+    let batches = views(10, 5_000);
+    let whole = gathered(&batches[..6]);
+    assert_eq!(whole.batches().len(), 6);
+    assert!(whole.batches().all(|chunk| texts(chunk)[0].ptr_eq(&texts(&batches[0])[0])));
+    // Two of ten would keep five times their texts alive.
+    let part = gathered(&batches[..2]);
+    for (chunk, batch) in part.batches().zip(&batches) {
+        assert_eq!(chunk, batch);
+        assert!(texts(chunk)[0].capacity() < texts(batch)[0].capacity() / 5);
+    }
+}
+
+#[test]
+fn how_much_is_shared_is_looked_at_before_all_is_gathered() {
+    let canaries = Canaries::default();
+    let few = || canaries.rows(&[7; 1 << 18]).slice(9, 5_000);
+    let mut gathering = Store::in_memory().gather(few().schema());
+    for _ in 0..200 {
+        gathering.push(few()).unwrap();
+        assert!(canaries.alive() <= 64);
+    }
+    assert_eq!((gathering.finish().unwrap().rows(), canaries.alive()), (200 * 5_000, 0));
+}
+
+#[test]
+fn texts_that_are_viewed_in_many_buffers_come_into_one() {
+    for (buffers, left) in [(4, 4), (5, 1)] {
+        let parts = (0..buffers).map(|_| views(1, 2_000).remove(0)).collect::<Vec<_>>();
+        let batch = concat_batches(&parts[0].schema(), &parts).unwrap();
+        assert_eq!(texts(&batch).len(), buffers);
+        let rows = gathered(std::slice::from_ref(&batch));
+        let chunk = rows.batches().next().unwrap();
+        assert_eq!((chunk, texts(chunk).len()), (&batch, left));
+    }
+}
+
+#[test]
+fn a_compaction_joins_what_was_gathered() {
+    let store = Store::in_memory();
+    let mut gathering = store.gather(numbers([]).schema());
+    (0..20).for_each(|batch| gathering.push(numbers(batch * 5_000..(batch + 1) * 5_000)).unwrap());
+    store.write(gathering.finish().unwrap()).save_as_table("t").unwrap();
+    let compacted = store.compact("t").unwrap();
+    assert_eq!((compacted.chunks_before, compacted.chunks_after), (20, 2));
+    assert_eq!(numbers_of(&store.table("t").unwrap()), (0..100_000).collect::<Vec<_>>());
 }
 
 #[test]

@@ -13,15 +13,8 @@ use datafusion::common::runtime::JoinSet;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, SessionState};
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::coop::CooperativeExec;
-use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
-use datafusion::physical_plan::filter::FilterExec;
-use datafusion::physical_plan::projection::ProjectionExec;
-use datafusion::physical_plan::{ExecutionPlan, execute_stream_partitioned};
+use datafusion::physical_plan::execute_stream_partitioned;
 use futures::TryStreamExt;
-
-/// The rows of a batch that is to become a chunk: with fewer, several would be copied into one.
-const CHUNK_ROWS: usize = 1 << 16;
 
 /// Runs a query whose rows are to be written. `made` is given each batch, and makes of it what is
 /// to be written.
@@ -52,7 +45,7 @@ impl<F> Gather<F> {
         E: From<DataFusionError> + From<WriteError> + Send + 'static,
     {
         let planned = Arc::clone(plan.schema().inner());
-        let plan = in_large_batches(state.create_physical_plan(&plan).await?)?;
+        let plan = state.create_physical_plan(&plan).await?;
         let streams = execute_stream_partitioned(plan, state.task_ctx())?;
         let gather = Arc::new(self);
         let parts = match <[_; 1]>::try_from(streams) {
@@ -115,20 +108,5 @@ impl<F> Gather<F> {
             }
         }
         Ok(parts)
-    }
-}
-
-/// A filter copies the rows that it lets through: if these are the result, at once into batches as
-/// large as chunks. What computes more of them does so faster in small ones.
-fn in_large_batches(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
-    if let Some(filter) = plan.downcast_ref::<FilterExec>() {
-        return Ok(Arc::new(filter.with_batch_size(CHUNK_ROWS)?));
-    }
-    match (plan.is::<ProjectionExec>() || plan.is::<CooperativeExec>(), &plan.children()[..]) {
-        (true, [input]) => {
-            let input = in_large_batches(Arc::clone(input))?;
-            replace_children_if_necessary(plan, vec![input])
-        }
-        _ => Ok(plan),
     }
 }

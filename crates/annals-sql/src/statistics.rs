@@ -96,37 +96,45 @@ fn of_column(
     column: usize,
     detail: Detail,
 ) -> ColumnStatistics {
-    let mut nulls = 0_u64;
-    let mut exact = true;
-    let mut extremes =
-        (detail == Detail::Extremes).then(|| (Extreme::default(), Extreme::default()));
+    let nulls = chosen.iter().map(|chunk| chunks.null_count(*chunk, column));
+    let (nulls, exact) = nulls.fold((0_u64, true), |all, one| (all.0 + one.0, all.1 && one.1));
+    let nulls = usize::try_from(nulls).unwrap_or(usize::MAX);
+    let mut statistics = ColumnStatistics::new_unknown();
+    statistics.null_count = precise(exact, nulls);
+    if detail == Detail::Extremes
+        && let Some((least, most)) = extremes(chunks, chosen, column)
+    {
+        let bound =
+            |extreme: Extreme| extreme.0.map_or(Precision::Absent, |value| precise(exact, value));
+        statistics.min_value = bound(least);
+        statistics.max_value = bound(most);
+    }
+    statistics
+}
+
+fn precise<T: std::fmt::Debug + Clone + PartialEq + Eq + PartialOrd>(
+    exact: bool,
+    value: T,
+) -> Precision<T> {
+    if exact { Precision::Exact(value) } else { Precision::Inexact(value) }
+}
+
+/// The smallest and the largest value; none if that cannot be told.
+fn extremes(chunks: &TableChunks, chosen: &[usize], column: usize) -> Option<(Extreme, Extreme)> {
+    let mut extremes = (Extreme::default(), Extreme::default());
     for &chunk in chosen {
-        let ColumnSummary { null_count, min, max, exact: is_exact } = chunks.summary(chunk, column);
-        nulls += null_count;
-        exact &= is_exact;
-        let has_values = !is_exact || null_count < chunks.live_rows(chunk);
-        if extremes.is_none() || !has_values {
+        let ColumnSummary { null_count, min, max, exact } = chunks.summary(chunk, column);
+        if exact && null_count >= chunks.live_rows(chunk) {
             continue;
         }
         let value = |value: &Option<ArrayRef>| {
             ScalarValue::try_from_array(value.as_ref()?, 0).ok().filter(|value| !value.is_null())
         };
-        extremes = match (extremes, value(&min), value(&max)) {
-            (Some((least, most)), Some(min), Some(max)) => least
-                .with(min, std::cmp::Ordering::is_lt)
-                .zip(most.with(max, std::cmp::Ordering::is_gt)),
-            _ => None,
-        };
+        let (least, most) = extremes;
+        let least = least.with(value(&min)?, std::cmp::Ordering::is_lt)?;
+        extremes = (least, most.with(value(&max)?, std::cmp::Ordering::is_gt)?);
     }
-    let precise = |value| if exact { Precision::Exact(value) } else { Precision::Inexact(value) };
-    let (min, max) = extremes.unwrap_or_default();
-    let bound = |extreme: Extreme| extreme.0.map_or(Precision::Absent, precise);
-    let nulls = usize::try_from(nulls).unwrap_or(usize::MAX);
-    let mut statistics = ColumnStatistics::new_unknown();
-    statistics.null_count = if exact { Precision::Exact(nulls) } else { Precision::Inexact(nulls) };
-    statistics.min_value = bound(min);
-    statistics.max_value = bound(max);
-    statistics
+    Some(extremes)
 }
 
 #[derive(Default)]

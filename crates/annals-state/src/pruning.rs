@@ -24,19 +24,33 @@ pub fn can_match(predicate: &BoundPredicate, state: &TableState, entry: &ChunkEn
 /// A column that the chunk was written without is all null; a type that was widened since is
 /// widened here too. Bounds are inexact once rows of the chunk are deleted.
 pub fn bounds(state: &TableState, entry: &ChunkEntry, column: usize) -> Bounds {
-    let wanted = &state.schema().columns()[column];
-    let layout = state.layout(entry);
-    let same = Arc::ptr_eq(layout, state.schema());
-    let index = if same { Some(column) } else { layout.index_of_id(wanted.id()) };
-    let Some(index) = index else {
+    let Some(index) = place(state, entry, column) else {
         return Bounds::all_null(entry.live_rows());
     };
     let mut bounds = entry.chunk().bounds(index);
     bounds.exact &= entry.deletions().is_none();
-    if !same {
-        widen(&mut bounds, wanted.data_type());
+    if !Arc::ptr_eq(state.layout(entry), state.schema()) {
+        widen(&mut bounds, state.schema().columns()[column].data_type());
     }
     bounds
+}
+
+/// How many values of one column of a table are null in one chunk, and whether that is exact, as
+/// [`bounds`] tells it.
+pub fn null_count(state: &TableState, entry: &ChunkEntry, column: usize) -> (u64, bool) {
+    match place(state, entry, column) {
+        Some(index) => (entry.chunk().null_count(index), entry.deletions().is_none()),
+        None => (entry.live_rows(), true),
+    }
+}
+
+/// Where a chunk has a column of the table.
+fn place(state: &TableState, entry: &ChunkEntry, column: usize) -> Option<usize> {
+    let layout = state.layout(entry);
+    match Arc::ptr_eq(layout, state.schema()) {
+        true => Some(column),
+        false => layout.index_of_id(state.schema().columns()[column].id()),
+    }
 }
 
 fn widen(bounds: &mut Bounds, to: &DataType) {

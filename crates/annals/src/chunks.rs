@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use annals_state::predicate::Predicate;
-use annals_state::pruning::bounds;
+use annals_state::pruning::{bounds, null_count};
 use annals_state::schema::read_as;
 use annals_state::table::ChunkEntry;
 use arrow_array::RecordBatch;
@@ -112,12 +112,19 @@ impl TableChunks {
         })
     }
 
-    /// What is known of a column of a chunk without reading a row. Where rows of it were deleted
-    /// it only bounds from outside.
+    /// The nulls and the extremes of a column of a chunk. Where rows of it were deleted it only
+    /// bounds from outside. Whoever is first to ask this of any version that has the chunk looks
+    /// through the column; from then on it costs nothing.
     pub fn summary(&self, chunk: usize, column: usize) -> ColumnSummary {
         let found = bounds(self.table.state(), &self.entries[chunk], column);
         let (null_count, exact) = (found.null_count, found.exact);
         ColumnSummary { null_count, min: found.min, max: found.max, exact }
+    }
+
+    /// How many values of a column of a chunk are null, and whether that is exact, as
+    /// [`summary`](Self::summary) tells it. Of most types that is known without looking.
+    pub fn null_count(&self, chunk: usize, column: usize) -> (u64, bool) {
+        null_count(self.table.state(), &self.entries[chunk], column)
     }
 
     /// The rows of a chunk, deleted ones included, under the columns of the table; with a

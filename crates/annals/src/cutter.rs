@@ -12,6 +12,7 @@ use annals_state::{Chunk, VersionId};
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt64Type;
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array, UInt64Array};
+use arrow_buffer::Buffer;
 use arrow_ord::partition::partition;
 use arrow_ord::sort::{SortColumn, SortOptions, lexsort_to_indices};
 use arrow_row::{RowConverter, Rows, SortField};
@@ -40,6 +41,12 @@ impl Default for ChunkSize {
 /// Takes batches of one schema, gives chunks.
 pub(crate) struct Cutter {
     size: ChunkSize,
+    /// A batch of so many rows becomes a chunk at once, unless rows wait to be joined to it.
+    rows_kept: usize,
+    /// So many chunks may keep buffers alive that all of them together use.
+    share: usize,
+    /// How many of the last chunks may do so and have not been looked at.
+    unsettled: usize,
     partition_by: Vec<usize>,
     chunks: Vec<Arc<Chunk>>,
     /// Rows of a chunk that is not full yet; one per partition, in the order of first sight.
@@ -49,6 +56,23 @@ pub(crate) struct Cutter {
     converter: Option<RowConverter>,
     /// Who the rows of each chunk are, if that is kept: then batches have [`TRACE`] columns more.
     lineages: Option<Vec<Arc<Lineage>>>,
+}
+
+/// The rows of a batch that is gathered as it is. A query engine gives batches of 8,192 rows, and
+/// of half as many where it can spare a copy by it.
+const ROWS_KEPT: usize = 1 << 12;
+
+/// So many batches that were gathered may share what is viewed in them: those of a filter are still
+/// of the texts of a chunk that is larger.
+const SHARE: usize = 64;
+
+/// A column of gathered rows that is viewed in more buffers than these is copied: whoever takes rows from a batch
+/// counts the references to each.
+const BUFFERS_MAX: usize = 4;
+
+/// From how many rows on a batch is gathered as it is.
+pub(crate) fn rows_kept(size: ChunkSize) -> usize {
+    ROWS_KEPT.min(size.rows_min)
 }
 
 /// The columns that go with rows through the cutter, behind their own: id, born, changed.
@@ -65,6 +89,9 @@ impl Cutter {
     pub(crate) fn new(size: ChunkSize, partition_by: Vec<usize>) -> Self {
         Self {
             size,
+            rows_kept: size.rows_min,
+            share: 1,
+            unsettled: 0,
             partition_by,
             chunks: Vec::new(),
             pending: Vec::new(),
@@ -72,6 +99,12 @@ impl Cutter {
             converter: None,
             lineages: None,
         }
+    }
+
+    /// For rows that somebody has just computed: to join those of a batch that is not small would
+    /// cost about as much again.
+    pub(crate) fn gathering(size: ChunkSize, partition_by: Vec<usize>) -> Self {
+        Self { rows_kept: rows_kept(size), share: SHARE, ..Self::new(size, partition_by) }
     }
 
     /// For rows of a table that stay what they are: their origins go with them.
@@ -138,6 +171,7 @@ impl Cutter {
     /// Takes a chunk that another cutter has cut in the same way.
     pub(crate) fn push_chunk(&mut self, chunk: Arc<Chunk>) {
         debug_assert!(self.lineages.is_none(), "nobody knows who its rows are");
+        self.settle();
         self.chunks.push(chunk);
     }
 
@@ -162,7 +196,19 @@ impl Cutter {
         for pending in std::mem::take(&mut self.pending) {
             self.close(pending)?;
         }
+        self.settle();
         Ok(())
+    }
+
+    /// Sees to it that the last chunks keep no buffers alive that are much larger than their rows.
+    fn settle(&mut self) {
+        let from = self.chunks.len() - std::mem::take(&mut self.unsettled);
+        let chunks = &mut self.chunks[from..];
+        if !Chunk::fit_together(chunks.iter().map(AsRef::as_ref)) {
+            for chunk in chunks {
+                *chunk = Arc::new(Chunk::clone(chunk).fitted());
+            }
+        }
     }
 
     /// The batch with its rows ordered by partition, else in the order in which they came.
@@ -198,7 +244,8 @@ impl Cutter {
         pending.rows += batch.num_rows();
         pending.bytes += bytes;
         pending.batches.push(batch);
-        if pending.rows >= self.size.rows_min || pending.bytes >= self.size.bytes_max {
+        let is_one = pending.batches.len() == 1 && pending.rows >= self.rows_kept;
+        if is_one || pending.rows >= self.size.rows_min || pending.bytes >= self.size.bytes_max {
             let enough = std::mem::take(pending);
             self.close(enough)?;
         }
@@ -221,16 +268,28 @@ impl Cutter {
     }
 
     fn close(&mut self, mut pending: Pending) -> Result<(), ArrowError> {
+        let mut bytes = pending.bytes;
         let rows = match pending.batches.len() {
-            0 | 1 => pending.batches.pop(),
-            _ => Some(joined(&pending.batches)?),
+            0 | 1 if self.share == 1 => pending.batches.pop(),
+            0 | 1 => pending.batches.pop().map(|batch| packed(batch, BUFFERS_MAX)).transpose()?,
+            _ => {
+                let joined = joined(&pending.batches)?;
+                bytes = self.own_bytes(&joined);
+                Some(joined)
+            }
         };
-        let Some(rows) = rows else { return Ok(()) };
-        let rows_max = self.rows_max(rows.num_rows(), pending.bytes);
         drop(pending);
+        let Some(rows) = rows else { return Ok(()) };
+        let rows_max = self.rows_max(rows.num_rows(), bytes);
         if rows.num_rows() <= rows_max {
-            return self.keep(rows, Chunk::new);
+            self.keep(rows, |rows| Chunk::counted(rows, bytes))?;
+            self.unsettled += 1;
+            if self.unsettled >= self.share {
+                self.settle();
+            }
+            return Ok(());
         }
+        self.settle();
         for at in (0..rows.num_rows()).step_by(rows_max) {
             let cut = rows.slice(at, rows_max.min(rows.num_rows() - at));
             self.keep(cut, Chunk::from_cut)?;
@@ -241,7 +300,7 @@ impl Cutter {
     fn keep(
         &mut self,
         mut rows: RecordBatch,
-        chunk: fn(RecordBatch) -> Chunk,
+        chunk: impl FnOnce(RecordBatch) -> Chunk,
     ) -> Result<(), ArrowError> {
         if let Some(lineages) = &mut self.lineages {
             lineages.push(Arc::new(untraced(&mut rows)?));
@@ -251,21 +310,33 @@ impl Cutter {
     }
 }
 
-/// One batch of several. Where texts are viewed, all that the views are of comes into one buffer:
-/// whoever takes rows from the batch counts the references to each buffer of a column.
+/// One batch of several. Where texts are viewed, all that the views are of comes into one buffer.
 fn joined(batches: &[RecordBatch]) -> Result<RecordBatch, ArrowError> {
-    let joined = concat_batches(batches[0].schema_ref(), batches)?;
-    let (schema, mut columns, rows) = joined.into_parts();
+    packed(concat_batches(batches[0].schema_ref(), batches)?, 1)
+}
+
+/// The batch with all that is viewed in a column in one buffer, where it is in more than
+/// `buffers_max`.
+fn packed(batch: RecordBatch, buffers_max: usize) -> Result<RecordBatch, ArrowError> {
+    let gc = |column: &ArrayRef| -> Option<ArrayRef> {
+        let many = |buffers: &[Buffer]| buffers.len() > buffers_max;
+        match column.data_type() {
+            DataType::Utf8View => {
+                let views = column.as_string_view();
+                many(views.data_buffers()).then(|| Arc::new(views.gc()) as _)
+            }
+            DataType::BinaryView => {
+                let views = column.as_binary_view();
+                many(views.data_buffers()).then(|| Arc::new(views.gc()) as _)
+            }
+            _ => None,
+        }
+    };
+    let (schema, mut columns, rows) = batch.into_parts();
     for column in &mut columns {
-        *column = match column.data_type() {
-            DataType::Utf8View if column.as_string_view().data_buffers().len() > 1 => {
-                Arc::new(column.as_string_view().gc())
-            }
-            DataType::BinaryView if column.as_binary_view().data_buffers().len() > 1 => {
-                Arc::new(column.as_binary_view().gc())
-            }
-            _ => continue,
-        };
+        if let Some(packed) = gc(column) {
+            *column = packed;
+        }
     }
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     RecordBatch::try_new_with_options(schema, columns, &options)

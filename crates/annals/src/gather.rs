@@ -13,7 +13,7 @@ use annals_state::schema::fold;
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::{Schema, SchemaRef};
 
-use crate::cutter::{ChunkSize, Cutter};
+use crate::cutter::{ChunkSize, Cutter, rows_kept};
 use crate::error::WriteError;
 use crate::source::{check_schema, refuse_batch};
 
@@ -50,7 +50,7 @@ impl Gathering {
             schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
         let relaxed = Arc::new(Schema::new(relaxed.collect::<Vec<_>>()));
         let cut = Cut { size, columns: Vec::new() };
-        let cutter = Cutter::new(size, Vec::new());
+        let cutter = Cutter::gathering(size, Vec::new());
         Self { schema, relaxed, cut, cutter, batches: 0 }
     }
 
@@ -64,12 +64,13 @@ impl Gathering {
             self.schema.fields().iter().position(|field| fold(field.name()) == name)
         };
         self.cut.columns = columns.into_iter().filter_map(place).collect();
-        self.cutter = Cutter::new(self.cut.size, self.cut.columns.clone());
+        self.cutter = Cutter::gathering(self.cut.size, self.cut.columns.clone());
         self
     }
 
-    /// Takes the next batch. Small batches are copied into chunks and let go of; large ones stay
-    /// shared with whoever else has them. Costs the statistics of the rows, besides.
+    /// Takes the next batch. Batches of 4,096 rows and more become chunks as they are, shared with
+    /// whoever else has them; smaller ones are copied into chunks and let go of. Chunks of at least
+    /// [`ChunkSize::rows_min`] rows are what [`Store::compact`](crate::Store::compact) makes of them.
     ///
     /// # Errors
     ///
@@ -97,7 +98,7 @@ impl Gathering {
     /// As for [`push`](Self::push).
     pub fn append(&mut self, rows: Gathered) -> Result<(), WriteError> {
         for chunk in rows.chunks {
-            if rows.cut == self.cut && chunk.rows() >= self.cut.size.rows_min {
+            if rows.cut == self.cut && chunk.rows() >= rows_kept(self.cut.size) {
                 check_schema(&self.schema, chunk.batch(), self.batches)?;
                 self.cutter.push_chunk(chunk);
             } else {

@@ -188,17 +188,27 @@ fn extent<O: OffsetSizeTrait>(offsets: &OffsetBuffer<O>) -> (usize, usize) {
     (first, last.saturating_sub(first))
 }
 
-/// The same rows in buffers of their own. What cannot be copied stays as it was.
-pub(super) fn compacted(batch: RecordBatch) -> RecordBatch {
-    let columns = batch.columns().iter().map(|column| compact(column)).collect::<Result<_, _>>();
+/// The same rows, with buffers of their own for the columns that keep more alive than twice what
+/// they need, and their share of `slack`. What cannot be copied stays as it was.
+pub(super) fn compacted(batch: RecordBatch, slack: u64) -> RecordBatch {
+    let slack = slack / batch.num_columns().max(1) as u64;
+    let columns = batch.columns().iter().map(|column| {
+        let allowed = of(column).saturating_mul(2).saturating_add(slack);
+        if column.get_buffer_memory_size() as u64 > allowed {
+            compact(column)
+        } else {
+            Ok(Arc::clone(column))
+        }
+    });
+    let columns = columns.collect::<Result<_, _>>();
     let copied = columns.and_then(|columns| with_rows(batch.schema(), columns, batch.num_rows()));
     copied.unwrap_or(batch)
 }
 
 fn compact(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     Ok(match array.data_type() {
-        DataType::Utf8View => Arc::new(compact_view(array.as_string_view())?),
-        DataType::BinaryView => Arc::new(compact_view(array.as_binary_view())?),
+        DataType::Utf8View => compact_view(array.as_string_view())?,
+        DataType::BinaryView => compact_view(array.as_binary_view())?,
         DataType::List(_) => Arc::new(compact_list(array.as_list::<i32>())?),
         DataType::LargeList(_) => Arc::new(compact_list(array.as_list::<i64>())?),
         DataType::Struct(fields) => {
@@ -235,12 +245,13 @@ fn compact_keys<K: ArrowDictionaryKeyType>(
     arrow_array::DictionaryArray::try_new(keys, values)
 }
 
-fn compact_view<T: ByteViewType>(
-    array: &GenericByteViewArray<T>,
-) -> Result<GenericByteViewArray<T>, ArrowError> {
-    let (views, buffers, nulls) = array.gc().into_parts();
-    let views = ScalarBuffer::from(views.to_vec());
-    GenericByteViewArray::try_new(views, buffers, compact_nulls(nulls.as_ref()))
+fn compact_view<T: ByteViewType>(array: &GenericByteViewArray<T>) -> Result<ArrayRef, ArrowError> {
+    let packed = array.gc();
+    if packed.nulls().is_none() && !packed.data_buffers().is_empty() {
+        return Ok(Arc::new(packed));
+    }
+    // Nulls are shared still, and views too if no value lies outside of them.
+    concat(&[&packed, &new_empty_array(packed.data_type())])
 }
 
 fn compact_list<O: OffsetSizeTrait>(

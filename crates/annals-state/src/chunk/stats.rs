@@ -26,9 +26,8 @@ pub struct ColumnStats {
 }
 
 impl ColumnStats {
-    /// Computes the statistics of a column, in one or two passes over its values.
-    pub(super) fn of(column: &dyn Array) -> Self {
-        Self { null_count: null_count(column), extremes: extremes(column) }
+    pub(super) fn new(null_count: u64, extremes: Option<(usize, usize)>) -> Self {
+        Self { null_count, extremes }
     }
 
     /// The statistics of a column that holds nothing but nulls.
@@ -78,7 +77,8 @@ impl ColumnStats {
     }
 }
 
-fn null_count(column: &dyn Array) -> u64 {
+/// How many values are null.
+pub(super) fn null_count(column: &dyn Array) -> u64 {
     use DataType::{Dictionary, Null, RunEndEncoded, Union};
     let count = match column.data_type() {
         // Where nulls may hide in children, finding them takes a pass.
@@ -88,8 +88,8 @@ fn null_count(column: &dyn Array) -> u64 {
     count as u64
 }
 
-/// The first rows of the smallest and of the largest value that is not null.
-fn extremes(array: &dyn Array) -> Option<(usize, usize)> {
+/// The first rows of the smallest and of the largest value that is not null, in one or two passes.
+pub(super) fn extremes(array: &dyn Array) -> Option<(usize, usize)> {
     if let Some(floats) = array.as_primitive_opt::<Float64Type>() {
         return of_floats(floats);
     }
