@@ -39,6 +39,7 @@ struct SqlPage;
 mod casing;
 pub mod catalog;
 pub mod command;
+mod counts;
 mod division;
 pub mod error;
 mod exec;

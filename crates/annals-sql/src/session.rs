@@ -15,12 +15,14 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::planner::TypePlanner;
+use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::sqlparser::ast;
 
 use crate::command;
+use crate::counts::AnswerCounts;
 use crate::division::WholeDivision;
 use crate::error::SqlError;
 use crate::files::FileAccess;
@@ -144,6 +146,7 @@ impl SqlSessionBuilder {
             .with_config(config)
             .with_runtime_env(runtime)
             .with_default_features()
+            .with_optimizer_rules(logical_rules())
             .with_physical_optimizer_rules(rules());
         let planners = builder.expr_planners().get_or_insert_default();
         planners.push(Arc::new(WholeDivision::new()));
@@ -386,6 +389,13 @@ impl SqlSession {
     pub(crate) fn transaction(&self) -> std::sync::MutexGuard<'_, Option<Transaction>> {
         self.inner.transaction.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How queries are improved: `DataFusion`'s way, after what needs no plan is answered.
+fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    let mut rules = Optimizer::new().rules;
+    rules.insert(0, Arc::new(AnswerCounts));
+    rules
 }
 
 /// How plans are improved: `DataFusion`'s way, and a few of our own.

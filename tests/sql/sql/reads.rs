@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use annals::{Isolation, SaveMode, Store, col, record_batch};
-use annals_sql::AnnalsTable;
+use annals_sql::{AnnalsTable, SqlSession};
 use annals_sql_tests::run;
 use datafusion::prelude::SessionContext;
 
@@ -47,6 +47,25 @@ fn rows_that_were_read_may_not_change() {
     // What statistics tell is read too.
     assert!(is_refused("SELECT count(*) FROM t"));
     assert!(is_refused("SELECT max(n) FROM t"));
+}
+
+#[test]
+fn rows_that_a_session_counted_may_not_change() {
+    let store = Store::builder().isolation(Isolation::Serializable).build();
+    let session = SqlSession::new(&store);
+    run(async {
+        for (what, is_refused) in [("count(*) FROM t", true), ("1 FROM out", false)] {
+            let one = || record_batch!(("n", Int64, [1])).unwrap();
+            for table in ["t", "out"] {
+                store.write(one()).mode(SaveMode::Overwrite).save_as_table(table).unwrap();
+            }
+            for sql in ["BEGIN", &format!("SELECT {what}"), "INSERT INTO out VALUES (2)"] {
+                session.collect(sql).await.unwrap();
+            }
+            store.write(one()).mode(SaveMode::Append).save_as_table("t").unwrap();
+            assert_eq!(session.collect("COMMIT").await.is_err(), is_refused, "{what}");
+        }
+    });
 }
 
 #[test]
