@@ -15,23 +15,18 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::planner::TypePlanner;
-use datafusion::optimizer::{Optimizer, OptimizerRule};
-use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::sqlparser::ast;
 
 use crate::command;
-use crate::counts::AnswerCounts;
 use crate::division::WholeDivision;
 use crate::error::SqlError;
 use crate::files::FileAccess;
 use crate::parse;
 use crate::planner;
+use crate::rules;
 use crate::scope::{Scope, ScopeParts, ScopeView};
 use crate::statement::Statement;
-use crate::statistics::KeepCounts;
-use crate::stoppable::GiveWay;
 use crate::view::{ViewMap, ViewQuery, Views};
 
 /// SQL over a store. Cheap to clone; all clones are one session.
@@ -146,8 +141,8 @@ impl SqlSessionBuilder {
             .with_config(config)
             .with_runtime_env(runtime)
             .with_default_features()
-            .with_optimizer_rules(logical_rules())
-            .with_physical_optimizer_rules(rules());
+            .with_optimizer_rules(rules::logical())
+            .with_physical_optimizer_rules(rules::physical());
         let planners = builder.expr_planners().get_or_insert_default();
         planners.push(Arc::new(WholeDivision::new()));
         for configure in self.configure {
@@ -389,25 +384,6 @@ impl SqlSession {
     pub(crate) fn transaction(&self) -> std::sync::MutexGuard<'_, Option<Transaction>> {
         self.inner.transaction.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// How queries are improved: `DataFusion`'s way, after what needs no plan is answered.
-fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
-    let mut rules = Optimizer::new().rules;
-    rules.insert(0, Arc::new(AnswerCounts));
-    rules
-}
-
-/// How plans are improved: `DataFusion`'s way, and a few of our own.
-fn rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
-    let mut rules = PhysicalOptimizer::new().rules;
-    // Behind the rule that answers by extremes.
-    let behind = rules.iter().position(|rule| rule.name() == "aggregate_statistics");
-    if let Some(at) = behind {
-        rules.insert(at + 1, Arc::new(KeepCounts));
-    }
-    rules.push(Arc::new(GiveWay));
-    rules
 }
 
 /// A frame over a plan that was made in `scope`.

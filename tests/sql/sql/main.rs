@@ -12,6 +12,7 @@ mod isolation;
 mod limits;
 mod queries;
 mod reads;
+mod rules;
 mod scans;
 mod statements;
 mod streams;

@@ -7,7 +7,6 @@ use annals_sql::{AnnalsTable, SqlSession};
 use annals_sql_tests::{column, rows, run};
 use arrow::array::{Array, AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema};
-use arrow::util::display::array_value_to_string;
 use datafusion::catalog::TableProvider;
 use datafusion::common::stats::Precision;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, StatisticsArgs};
@@ -89,52 +88,6 @@ fn a_count_and_extremes_read_no_rows() {
         assert!(plan.contains("DataSourceExec"), "{plan}");
         assert_eq!(column(&session, "SELECT max(n) FROM t").await, ["20000"]);
         assert_eq!(column(&session, "SELECT count(text) FROM t").await, ["17143"]);
-    });
-}
-
-#[test]
-fn rows_are_counted_without_planning_a_scan() {
-    let (store, session) = clustered(2);
-    store.delete("t", col("n").gt(19_989)).unwrap();
-    run(async {
-        session.sql("CREATE TABLE none (n INT)").await.unwrap();
-        session.sql("CREATE VIEW v AS SELECT text AS a, n AS b FROM t").await.unwrap();
-        for (sql, found, is_scanned) in [
-            ("SELECT count(*) FROM t", "19990", false),
-            ("SELECT count(1) AS rows FROM t AS u", "19990", false),
-            ("SELECT count(*) FROM v", "19990", false),
-            ("SELECT count(*) + 1 FROM (SELECT text FROM t) AS s", "19991", false),
-            ("WITH c AS (SELECT * FROM t) SELECT count('x') FROM c", "19990", false),
-            ("SELECT count(*) FROM none", "0", false),
-            ("SELECT count(*) FROM t HAVING count(*) > 19990", "", false),
-            (
-                "SELECT max(n) FROM t WHERE n < (SELECT count(*) FROM t VERSION AS OF 0)",
-                "9999",
-                true,
-            ),
-            ("SELECT count(*) FROM t WHERE n < 7", "7", true),
-            ("SELECT count(*) FILTER (WHERE n < 7) FROM t", "7", true),
-            ("SELECT count(NULL) FROM t", "0", true),
-            ("SELECT count(text) FROM t", "17134", true),
-            ("SELECT count(DISTINCT 1) FROM t", "1", true),
-            ("SELECT count(*) FROM (SELECT n FROM t LIMIT 5) AS s", "5", true),
-            (
-                "SELECT count(*) FROM (SELECT unnest(make_array(n, n)) AS n FROM t) AS s",
-                "39980",
-                true,
-            ),
-            ("SELECT count(*) AS c FROM t GROUP BY text IS NULL ORDER BY c LIMIT 1", "2856", true),
-            ("SELECT count(*), sum(n) FROM t", "19990", true),
-            ("SELECT count(*) FROM t, none", "0", true),
-        ] {
-            let frame = session.sql(sql).await.unwrap();
-            let plan = frame.clone().into_optimized_plan().unwrap().to_string();
-            assert_eq!(plan.contains("TableScan"), is_scanned, "{sql}\n{plan}");
-            let batches = frame.collect().await.unwrap();
-            let rows = batches.iter().filter(|batch| batch.num_rows() > 0);
-            let values = rows.map(|batch| array_value_to_string(batch.column(0), 0).unwrap());
-            assert_eq!(values.collect::<Vec<_>>().join(" "), found, "{sql}");
-        }
     });
 }
 
