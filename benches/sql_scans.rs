@@ -8,7 +8,7 @@ use std::sync::Arc;
 use annals::{SaveMode, Store, VersionId};
 use annals_benches::sql::Sides;
 use annals_benches::{Bench, Bound};
-use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow_array::{ArrayRef, Float64Array, Int8Array, Int64Array, RecordBatch, StringArray};
 
 /// Rows as they come from a log: in the order of `n`.
 fn rows(from: i64, to: i64) -> RecordBatch {
@@ -42,8 +42,27 @@ fn main() -> ExitCode {
             |times| (0..times).for_each(|_| drop(black_box(sides.theirs(&sql)))),
         );
     }
+    counting(&mut bench);
     travel(&mut bench);
     bench.finish()
+}
+
+/// A count of a table that is larger still: what it costs must not depend on the size.
+fn counting(bench: &mut Bench) {
+    let batches = bench.size(65_536, 4);
+    let values: ArrayRef = Arc::new(Int8Array::from_iter_values((0..8_192).map(|n| n as i8)));
+    let batch = RecordBatch::try_from_iter([("n", values)]).expect("one column is a batch");
+    let sides = Sides::new(2);
+    sides.table("t", &vec![batch; batches]);
+    let sql = "SELECT count(*) FROM t";
+    assert_eq!(sides.ours(sql)[0].columns(), sides.theirs(sql)[0].columns());
+    bench.compare(
+        &format!("{sql}, of {} rows, against MemTable", batches * 8_192),
+        Bound::AtMost(0.1),
+        31,
+        |times| (0..times).for_each(|_| drop(black_box(sides.ours(sql)))),
+        |times| (0..times).for_each(|_| drop(black_box(sides.theirs(sql)))),
+    );
 }
 
 /// The same table in many versions of one size.
