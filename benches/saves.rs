@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use annals::{Retention, Source, Store};
 use annals_benches::sql::Sides;
 use annals_benches::{Bench, Bound};
+use annals_spark::Session;
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
@@ -36,13 +37,34 @@ fn main() -> ExitCode {
     let lines: Vec<RecordBatch> = lines.collect::<Result<_, _>>().expect("rows are generated");
     let schema = lines.first().expect("there are rows").schema();
     sides.store.write(Source::new(schema, lines)).save_as_table("lineitem").expect("it is new");
+    let session = Session::builder(&sides.store).target_partitions(2).build();
+    let session = session.expect("the defaults go together");
     for (what, query) in [("aggregate", AGGREGATE), ("rows", ROWS), ("computed", COMPUTED)] {
         let save = format!("CREATE OR REPLACE TABLE saved AS {query}");
         sides.ours(&save);
-        assert_same(&sides, query, what);
+        assert_same(|sql| sides.ours(sql), query, what);
         let rows = sides.store.table("saved").expect("it was saved").row_count();
+        let frame = || session.sql(query);
+        let save_frame = || {
+            let saved =
+                async { frame().await?.write().mode("overwrite").save_as_table("saved").await };
+            sides.runtime.block_on(saved).expect("it was saved before");
+        };
+        let collect_frame = |query: &str| {
+            let collected = async { session.sql(query).await?.to_batches().await };
+            sides.runtime.block_on(collected).expect("it goes with the tables")
+        };
+        save_frame();
+        assert_same(collect_frame, query, what);
         bench.compare(
-            &format!("{what}, {rows} rows, against collecting them"),
+            &format!("save_as_table of {what}, {rows} rows, against to_batches"),
+            Bound::AtMost(1.1),
+            31,
+            |times| (0..times).for_each(|_| save_frame()),
+            |times| (0..times).for_each(|_| drop(black_box(collect_frame(query)))),
+        );
+        bench.compare(
+            &format!("CREATE TABLE AS {what}, {rows} rows, against collecting them"),
             Bound::AtMost(1.1),
             31,
             |times| (0..times).for_each(|_| drop(black_box(sides.ours(&save)))),
@@ -52,10 +74,10 @@ fn main() -> ExitCode {
     bench.finish()
 }
 
-/// That what was saved is what the query gives. No two rows of it are equal.
-fn assert_same(sides: &Sides, query: &str, what: &str) {
+/// That what was saved is what the query gives, as `run` runs it. No two rows of it are equal.
+fn assert_same(run: impl Fn(&str) -> Vec<RecordBatch>, query: &str, what: &str) {
     let count = |rows: &str| {
-        let counted = sides.ours(&format!("SELECT count(*) FROM ({rows})"));
+        let counted = run(&format!("SELECT count(*) FROM ({rows})"));
         counted[0].column(0).as_primitive::<Int64Type>().value(0)
     };
     let saved = "SELECT * FROM saved";

@@ -66,8 +66,8 @@ const ROWS_KEPT: usize = 1 << 12;
 /// of the texts of a chunk that is larger.
 const SHARE: usize = 64;
 
-/// A column of gathered rows that is viewed in more buffers than these is copied: whoever takes rows from a batch
-/// counts the references to each.
+/// A column of gathered rows that is viewed in more buffers than these is copied: whoever takes
+/// rows from a batch counts the references to each.
 const BUFFERS_MAX: usize = 4;
 
 /// From how many rows on a batch is gathered as it is.
