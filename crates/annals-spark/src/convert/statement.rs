@@ -1,6 +1,7 @@
 //! What can be wrong with statements beyond queries.
 
 use annals::TableName;
+use annals::error::NameError;
 use annals_sql::SqlError;
 
 use super::columns::{listed, mismatch, quoted_path, quoted_type};
@@ -36,6 +37,7 @@ pub(super) fn statement(error: &SqlError) -> Option<SparkError> {
         )
     };
     Some(match error {
+        SqlError::Name(NameError::Empty { .. }) => names::not_to_be_created(""),
         SqlError::TempViewExists { name } => SparkError::new(
             "TEMP_TABLE_OR_VIEW_ALREADY_EXISTS",
             [("relationName", name_text(name))],

@@ -42,7 +42,12 @@ fn exists_already(name: &str) -> SparkError {
     SparkError::new("COLUMN_ALREADY_EXISTS", [("columnName", quote(name))])
 }
 
-fn not_defined(kind: &str, column: &str, table: &TableName, schema: &Schema) -> SparkError {
+pub(crate) fn not_defined(
+    kind: &str,
+    column: &str,
+    table: &TableName,
+    schema: &Schema,
+) -> SparkError {
     let columns: Vec<String> = schema.fields().iter().map(|field| quote(field.name())).collect();
     SparkError::new(
         "COLUMN_NOT_DEFINED_IN_TABLE",

@@ -221,8 +221,10 @@ impl Work<'_> {
         {
             return Ok(());
         }
-        let full = match self.name(name) {
-            Err(SqlError::NoCatalog { .. }) if if_exists => return Ok(()),
+        let full = match self.known(name) {
+            Err(SqlError::NoCatalog { .. } | SqlError::NoTable { .. }) if if_exists => {
+                return Ok(());
+            }
             full => full?,
         };
         match self.snapshot().table(&full) {
@@ -245,7 +247,7 @@ impl Work<'_> {
     }
 
     pub(super) fn restore(&mut self, name: &Name, at: &TableVersion) -> Result<(), SqlError> {
-        let full = self.name(name)?;
+        let full = self.known(name)?;
         let moment = moment_of(&self.scope, at)?;
         let at = match (&moment, self.snapshot().table(&full)) {
             (Moment::Timestamp(timestamp), _) => At::Timestamp(*timestamp),
@@ -269,7 +271,7 @@ impl Work<'_> {
         let table = match change {
             // `ALTER TABLE` renames views and sets their properties, too.
             TableChange::Rename(_) | TableChange::Set(_) | TableChange::Unset(_) => {
-                let full = self.name(name)?;
+                let full = self.known(name)?;
                 let table = self.snapshot().table(&full);
                 table.map_err(|_| no_table(&self.scope, name))?
             }

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use annals::error::NameError;
 use annals::{NewView, Table, TableKind};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::sql::sqlparser::ast::{self, Visit, Visitor};
@@ -87,6 +88,10 @@ fn temporary(
         }
         [] => unreachable!("a name has a part"),
     };
+    if name.is_empty() {
+        // Nothing could name it: plans have no relation without a name.
+        return Err(NameError::Empty { text: String::new() }.into());
+    }
     let views = scope.views();
     let there = if global { views.global(name) } else { views.local(name) };
     if there.is_some() && !view.replace {
@@ -191,18 +196,22 @@ impl Work<'_> {
             }
             _ => {}
         }
-        let full = self.name(name)?;
-        let Ok(table) = self.snapshot().table(&full) else {
-            return match if_exists {
-                true => Ok(()),
-                false => Err(no_table(&self.scope, name)),
-            };
+        let there = self.known(name).map(|full| self.snapshot().table(&full));
+        let table = match there {
+            Ok(Ok(table)) => table,
+            Ok(Err(_)) | Err(SqlError::NoTable { .. }) => {
+                return match if_exists {
+                    true => Ok(()),
+                    false => Err(no_table(&self.scope, name)),
+                };
+            }
+            Err(error) => return Err(error),
         };
         if view_text(&table).is_none() {
             let name = table.name().to_string();
             return Err(SqlError::NotAView { name, temporary: false, operation: "DROP VIEW" });
         }
-        Ok(self.tx.drop_table(&full)?)
+        Ok(self.tx.drop_table(table.name())?)
     }
 
     pub(super) fn alter_view(&mut self, name: &Name, change: &ViewChange) -> Result<(), SqlError> {

@@ -1,0 +1,89 @@
+//! What statements are told in Spark's words, as Spark 4.3 was seen to tell it.
+
+use crate::testing::{run, texts};
+use crate::{Session, SparkError};
+
+/// Asserts that each statement is refused under the condition and with these parameters.
+async fn refused(spark: &Session, cases: &[(&str, &str, &[(&str, &str)])]) {
+    for (sql, condition, parameters) in cases {
+        let answer: Result<_, SparkError> = match spark.sql(sql).await {
+            Ok(frame) => frame.collect().await,
+            Err(error) => Err(error),
+        };
+        let error = answer.expect_err(sql);
+        assert_eq!(error.condition(), Some(*condition), "{sql}: {error}");
+        for (name, value) in *parameters {
+            assert_eq!(error.parameter(name), Some(*value), "{sql}: {error}");
+        }
+    }
+}
+
+#[test]
+fn nothing_that_is_kept_is_called_by_an_empty_name() {
+    run(|spark| async move {
+        let invalid = ("INVALID_SCHEMA_OR_RELATION_NAME", [("name", "``")]);
+        let no_schema = ("SCHEMA_NOT_FOUND", [("schemaName", "`spark_catalog`.``")]);
+        spark.sql("CREATE TABLE e (a INT)").await?;
+        for sql in [
+            "CREATE DATABASE ``",
+            "CREATE TABLE `` (a INT)",
+            "CREATE TABLE default.`` (a INT)",
+            "CREATE TABLE `` AS SELECT 1 AS a",
+            "CREATE VIEW `` AS SELECT 1 AS a",
+            "CREATE TEMPORARY VIEW `` AS SELECT 1 AS a",
+            "CREATE GLOBAL TEMPORARY VIEW `` AS SELECT 1 AS a",
+            "ALTER TABLE e RENAME TO ``",
+        ] {
+            refused(&spark, &[(sql, invalid.0, &invalid.1)]).await;
+        }
+        for sql in ["CREATE TABLE ``.t (a INT)", "USE ``", "DROP DATABASE ``"] {
+            refused(&spark, &[(sql, no_schema.0, &no_schema.1)]).await;
+        }
+        let missing = "TABLE_OR_VIEW_NOT_FOUND";
+        refused(
+            &spark,
+            &[
+                ("SELECT * FROM nope.``", missing, &[("relationName", "`nope`.``")]),
+                ("SELECT * FROM ``.t", missing, &[("relationName", "``.`t`")]),
+                ("INSERT INTO `` VALUES (1)", missing, &[("relationName", "``")]),
+                ("DROP TABLE ``.t", missing, &[("relationName", "`spark_catalog`.``.`t`")]),
+                ("DROP VIEW ``", missing, &[]),
+            ],
+        )
+        .await;
+        spark.sql("DROP TABLE IF EXISTS ``").await?;
+        spark.sql("DROP VIEW IF EXISTS ``").await?;
+        let error = spark.range(0, 1, 1)?.create_temp_view("``").unwrap_err();
+        assert_eq!(error.condition(), Some("INVALID_SCHEMA_OR_RELATION_NAME"));
+        Ok(())
+    });
+}
+
+#[test]
+fn a_column_may_have_an_empty_name() {
+    run(|spark| async move {
+        spark.sql("CREATE TABLE e (`` INT)").await?;
+        spark.sql("INSERT INTO e VALUES (1)").await?;
+        assert_eq!(spark.sql("SELECT `` FROM e").await?.columns(), [""]);
+        spark.sql("CREATE TABLE e2 (a INT)").await?;
+        spark.sql("ALTER TABLE e2 ADD COLUMN (`` INT)").await?;
+        let described = texts(&spark.sql("DESCRIBE e2").await?).await?;
+        assert_eq!(described, [" int NULL", "a int NULL"]);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_partition_column_that_is_not_there_is_told_with_those_that_are() {
+    run(|spark| async move {
+        let parameters = [
+            ("colType", "partition"),
+            ("colName", "`x`"),
+            ("tableName", "`spark_catalog`.`default`.`t`"),
+            ("tableCols", "`a`, `b`"),
+        ];
+        let sql = "CREATE TABLE t (a INT, b INT) PARTITIONED BY (x)";
+        refused(&spark, &[(sql, "COLUMN_NOT_DEFINED_IN_TABLE", &parameters)]).await;
+        Ok(())
+    });
+}
