@@ -47,6 +47,7 @@ mod functions;
 pub mod gather;
 pub mod keep;
 pub mod parse;
+pub mod pattern;
 mod planner;
 mod predicate;
 mod pruning;
@@ -62,6 +63,7 @@ pub mod view;
 
 pub use catalog::{AnnalsCatalog, AnnalsDatabase};
 pub use error::SqlError;
+pub use pattern::NamePattern;
 pub use scope::{Scope, ScopeView};
 pub use session::{SqlSession, SqlSessionBuilder};
 pub use table::AnnalsTable;

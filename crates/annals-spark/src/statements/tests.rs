@@ -87,3 +87,27 @@ fn a_partition_column_that_is_not_there_is_told_with_those_that_are() {
         Ok(())
     });
 }
+
+#[test]
+fn lists_of_the_catalog_take_the_patterns_of_show() {
+    run(|spark| async move {
+        for name in ["alpha", "alpine", "beta"] {
+            spark.sql(&format!("CREATE TABLE {name} (a INT)")).await?;
+        }
+        spark.sql("CREATE TEMPORARY VIEW alps AS SELECT 1 AS a").await?;
+        let catalog = spark.catalog();
+        let tables = |pattern| -> Result<Vec<String>, SparkError> {
+            let found = catalog.list_tables(None, Some(pattern))?;
+            Ok(found.into_iter().map(|table| table.name).collect())
+        };
+        assert_eq!(tables(" AL.{1,2}s?|b..a")?, ["beta", "alps"]);
+        assert_eq!(tables("[")?, [""; 0]);
+        let databases = catalog.list_databases(Some("d.f*"));
+        assert_eq!(databases.len(), 1);
+        assert!(catalog.list_databases(Some("d[")).is_empty());
+        assert_eq!(catalog.list_catalogs(Some("spark_.*")), ["spark_catalog"]);
+        let functions = catalog.list_functions(Some("ab[sx]"));
+        assert_eq!(functions.len(), 1);
+        Ok(())
+    });
+}
