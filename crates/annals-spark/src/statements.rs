@@ -20,7 +20,6 @@ use crate::reads;
 use crate::session::Session;
 use crate::source;
 use crate::types::quote;
-use crate::writer::checks;
 
 #[cfg(test)]
 mod tests;
@@ -164,15 +163,6 @@ fn check_create(session: &Session, table: &mut CreateTable) -> Result<(), SparkE
         return Err(unsupported(session, &table.name, extra));
     }
     keep_plain(session, &mut table.name)?;
-    let declared = table.columns.iter().map(|column| column.field.name());
-    let unknown = |by: &&String| !declared.clone().any(|name| name.eq_ignore_ascii_case(by));
-    if let Some(column) = table.partition_by.iter().find(unknown)
-        && !table.columns.is_empty()
-        && let Some(name) = full(session, &table.name)
-    {
-        let fields: Vec<Field> = table.columns.iter().map(|column| column.field.clone()).collect();
-        return Err(checks::not_defined("partition", column, &name, &Schema::new(fields)));
-    }
     if let (Some(provider), Some(name)) = (&table.provider, full(session, &table.name)) {
         table.provider = Some(source::provider(provider, &name)?);
     }

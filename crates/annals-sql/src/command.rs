@@ -26,6 +26,7 @@ use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast;
 
+pub use self::partitions::partitions_last;
 use self::rows::Rows;
 use crate::error::SqlError;
 use crate::planner;

@@ -217,6 +217,24 @@ pub enum SqlError {
         database: String,
     },
 
+    /// A table is to be divided by a column that it does not have.
+    #[error("{table} has no column `{column}` to be partitioned by; it has {}", .columns.join(", "))]
+    NoPartitionColumn {
+        /// The table.
+        table: TableName,
+        /// The column.
+        column: String,
+        /// The columns that there are.
+        columns: Vec<String>,
+    },
+
+    /// A table is to be divided by all of its columns.
+    #[error("{table} cannot be partitioned by all of its columns; leave one out")]
+    AllPartitionColumns {
+        /// The table.
+        table: TableName,
+    },
+
     /// The table has no partitions, and partitions were named.
     #[error("{table} is not partitioned")]
     NotPartitioned {

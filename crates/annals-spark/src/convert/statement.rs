@@ -9,6 +9,7 @@ use super::short;
 use crate::error::SparkError;
 use crate::names::{self, CATALOG, GLOBAL_TEMP, Parts};
 use crate::types::quote;
+use crate::writer::checks;
 
 /// A text with its parts in backticks: `a.b` as `` `a`.`b` ``.
 fn name_text(name: &str) -> String {
@@ -120,6 +121,12 @@ pub(super) fn statement(error: &SqlError) -> Option<SparkError> {
             "RENAME_TABLE_SOURCE_DESTINATION_DATABASE_MISMATCH",
             [("db", quote(table.database_str())), ("newDb", quote(database))],
         ),
+        SqlError::NoPartitionColumn { table, column, columns } => {
+            checks::not_defined("partition", column, table, columns)
+        }
+        SqlError::AllPartitionColumns { .. } => {
+            SparkError::plain("ALL_PARTITION_COLUMNS_NOT_ALLOWED")
+        }
         SqlError::NotPartitioned { table } => SparkError::new(
             "INVALID_PARTITION_OPERATION.PARTITION_SCHEMA_IS_EMPTY",
             [("name", names::full(table))],

@@ -82,8 +82,20 @@ fn a_partition_column_that_is_not_there_is_told_with_those_that_are() {
             ("tableName", "`spark_catalog`.`default`.`t`"),
             ("tableCols", "`a`, `b`"),
         ];
-        let sql = "CREATE TABLE t (a INT, b INT) PARTITIONED BY (x)";
-        refused(&spark, &[(sql, "COLUMN_NOT_DEFINED_IN_TABLE", &parameters)]).await;
+        for sql in [
+            "CREATE TABLE t (a INT, b INT) PARTITIONED BY (x)",
+            "CREATE TABLE t PARTITIONED BY (x) AS SELECT 1 AS a, 2 AS b",
+        ] {
+            refused(&spark, &[(sql, "COLUMN_NOT_DEFINED_IN_TABLE", &parameters)]).await;
+        }
+        let sql = "CREATE TABLE t (a INT, b INT) PARTITIONED BY ";
+        let cases: [(&str, &str, &[(&str, &str)]); 2] = [
+            ("(a, A)", "COLUMN_ALREADY_EXISTS", &[("columnName", "`a`")]),
+            ("(a, b)", "ALL_PARTITION_COLUMNS_NOT_ALLOWED", &[]),
+        ];
+        for (by, condition, parameters) in cases {
+            refused(&spark, &[(&format!("{sql}{by}"), condition, parameters)]).await;
+        }
         Ok(())
     });
 }
