@@ -10,6 +10,7 @@ use arrow::datatypes::DataType;
 use datafusion::common::{Column, SchemaError, TableReference};
 use datafusion::error::DataFusionError;
 
+use crate::casing::twice;
 use crate::parse::ParseError;
 
 /// Why a statement did not run, or did not end.
@@ -69,6 +70,8 @@ pub enum SqlError {
     AmbiguousColumn {
         /// The parts of the name.
         name: Vec<String>,
+        /// The full names of what it may stand for, as far as they are known.
+        among: Vec<Vec<String>>,
     },
 
     /// A temporary view of the name exists.
@@ -456,7 +459,7 @@ impl From<DataFusionError> for SqlError {
                     available: valid_fields.iter().map(parts).collect(),
                 },
                 SchemaError::AmbiguousReference { field } => {
-                    Self::AmbiguousColumn { name: parts(&field) }
+                    Self::AmbiguousColumn { name: parts(&field), among: Vec::new() }
                 }
                 other => Self::Plan(DataFusionError::SchemaError(Box::new(other), backtrace)),
             },
@@ -486,7 +489,7 @@ impl From<SqlError> for DataFusionError {
 
 fn parts(column: &Column) -> Vec<String> {
     let relation = column.relation.iter().flat_map(TableReference::to_vec);
-    relation.chain([column.name.clone()]).collect()
+    relation.chain([twice::plain(&column.name).to_owned()]).collect()
 }
 
 fn quoted(parts: &[String]) -> String {

@@ -94,5 +94,6 @@ files![
     tables,
     transactions,
     travel,
+    twice,
     views,
 ];

@@ -3,8 +3,11 @@
 use crate::testing::{run, texts};
 use crate::{Session, SparkError};
 
+/// A statement, the condition under which it is refused, and parameters.
+type Refusal<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
+
 /// Asserts that each statement is refused under the condition and with these parameters.
-async fn refused(spark: &Session, cases: &[(&str, &str, &[(&str, &str)])]) {
+async fn refused(spark: &Session, cases: &[Refusal<'_>]) {
     for (sql, condition, parameters) in cases {
         let answer: Result<_, SparkError> = match spark.sql(sql).await {
             Ok(frame) => frame.collect().await,
@@ -89,7 +92,7 @@ fn a_partition_column_that_is_not_there_is_told_with_those_that_are() {
             refused(&spark, &[(sql, "COLUMN_NOT_DEFINED_IN_TABLE", &parameters)]).await;
         }
         let sql = "CREATE TABLE t (a INT, b INT) PARTITIONED BY ";
-        let cases: [(&str, &str, &[(&str, &str)]); 2] = [
+        let cases: [Refusal<'_>; 2] = [
             ("(a, A)", "COLUMN_ALREADY_EXISTS", &[("columnName", "`a`")]),
             ("(a, b)", "ALL_PARTITION_COLUMNS_NOT_ALLOWED", &[]),
         ];
@@ -120,6 +123,33 @@ fn lists_of_the_catalog_take_the_patterns_of_show() {
         assert_eq!(catalog.list_catalogs(Some("spark_.*")), ["spark_catalog"]);
         let functions = catalog.list_functions(Some("ab[sx]"));
         assert_eq!(functions.len(), 1);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_name_of_several_columns_of_a_subquery_is_ambiguous() {
+    run(|spark| async move {
+        spark.sql("CREATE TABLE t (id INT, name STRING)").await?;
+        let both = |name: &str| (name.to_owned(), format!("[{name}, {name}]"));
+        for (sql, (name, names)) in [
+            ("SELECT x FROM (SELECT id AS x, name AS x FROM t)", both("`x`")),
+            ("SELECT q.x FROM (SELECT id AS x, name AS X FROM t) q", both("`q`.`x`")),
+            ("SELECT `1` FROM (SELECT 1, 1)", both("`1`")),
+        ] {
+            let parameters = [("name", &*name), ("referenceNames", &*names)];
+            refused(&spark, &[(sql, "AMBIGUOUS_REFERENCE", &parameters)]).await;
+        }
+        let sql = "SELECT x FROM (SELECT id AS x, name AS x FROM t) q";
+        let parameters = [("name", "`x`"), ("referenceNames", "[`q`.`x`, `q`.`x`]")];
+        refused(&spark, &[(sql, "AMBIGUOUS_REFERENCE", &parameters)]).await;
+        let frame = spark.sql("SELECT * FROM (SELECT id, ID, * FROM t)").await?;
+        assert_eq!(frame.columns(), ["id", "ID", "id", "name"]);
+        let sql = "SELECT nope FROM (SELECT id, id FROM t)";
+        let condition = "UNRESOLVED_COLUMN.WITH_SUGGESTION";
+        refused(&spark, &[(sql, condition, &[("proposal", "`id`")])]).await;
+        let sql = "CREATE TABLE c AS SELECT * FROM (SELECT id, id FROM t)";
+        refused(&spark, &[(sql, "COLUMN_ALREADY_EXISTS", &[("columnName", "`id`")])]).await;
         Ok(())
     });
 }

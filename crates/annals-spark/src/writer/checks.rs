@@ -108,7 +108,7 @@ pub(crate) fn create(
     for (kind, columns) in [("bucket", &buckets.columns), ("sort", &buckets.sorted_by)] {
         for column in columns {
             if find(schema, column).is_none() {
-                return Err(not_defined(kind, column, table, &columns));
+                return Err(not_defined(kind, column, table, columns));
             }
             if kind == "bucket" && partitions.iter().any(|part| part.eq_ignore_ascii_case(column)) {
                 return Err(SparkError::new(
