@@ -110,6 +110,22 @@ impl Told {
                     ],
                 )
             }
+            SqlError::ViewCycle { chain } => {
+                let path: Vec<String> = chain.iter().map(|view| self.in_full(view)).collect();
+                let view = path.last().cloned().unwrap_or_default();
+                SparkError::new(
+                    "RECURSIVE_VIEW",
+                    [("viewIdent", view), ("newPath", path.join(" -> "))],
+                )
+            }
+            SqlError::ViewDepth { chain, limit } => {
+                // The one that is too deep, not the one that was asked for.
+                let view = chain.last().map_or_else(String::new, |view| self.in_full(view));
+                SparkError::new(
+                    "VIEW_EXCEED_MAX_NESTED_DEPTH",
+                    [("viewName", view), ("maxNestedDepth", limit.to_string())],
+                )
+            }
             SqlError::NotPartitioned { table } if self.repairs => SparkError::new(
                 "NOT_A_PARTITIONED_TABLE",
                 [

@@ -109,7 +109,7 @@ impl<'a> Walk<'a> {
             && let Some(alias) = frame.alias(&ident.value)
         {
             if frame.aliases.iter().filter(|other| same(other, &ident.value)).count() > 1 {
-                self.refuse(frame::ambiguous(&[], &[ident.value.clone()]));
+                self.refuse(frame::ambiguous(&[], std::slice::from_ref(&ident.value)));
             }
             ident.value.clone_from(alias);
             return;

@@ -153,3 +153,43 @@ fn a_name_of_several_columns_of_a_subquery_is_ambiguous() {
         Ok(())
     });
 }
+
+#[test]
+fn views_that_name_each_other_too_deep_or_in_a_circle_are_told_as_spark_tells_them() {
+    run(|spark| async move {
+        spark.sql("CREATE TABLE v0 (id INT)").await?;
+        for n in 1..=65 {
+            spark.sql(&format!("CREATE VIEW v{n} AS SELECT * FROM v{}", n - 1)).await?;
+        }
+        let (one, two) = ("`spark_catalog`.`default`.`v1`", "`spark_catalog`.`default`.`v2`");
+        let sql = "SELECT * FROM v65";
+        let parameters = [("viewName", one), ("maxNestedDepth", "64")];
+        refused(&spark, &[(sql, "VIEW_EXCEED_MAX_NESTED_DEPTH", &parameters)]).await;
+        let error = spark.sql(sql).await.unwrap_err();
+        assert_eq!(error.sqlstate(), Some("54K00"));
+        for (sql, path) in [
+            ("CREATE OR REPLACE VIEW v1 AS SELECT * FROM v1", format!("{one} -> {one}")),
+            ("CREATE OR REPLACE VIEW v1 AS SELECT * FROM v2", format!("{one} -> {two} -> {one}")),
+        ] {
+            let parameters = [("viewIdent", one), ("newPath", &path)];
+            refused(&spark, &[(sql, "RECURSIVE_VIEW", &parameters)]).await;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_view_gives_its_columns_in_place_also_where_its_query_calls_them_the_same() {
+    run(|spark| async move {
+        spark.sql("CREATE TABLE t AS SELECT 1 AS id, 'a' AS name").await?;
+        for kind in ["VIEW v", "TEMPORARY VIEW w"] {
+            let sql = format!("CREATE {kind}(x, y) AS SELECT id AS a, name AS A FROM t");
+            spark.sql(&sql).await?;
+        }
+        spark.sql("CREATE VIEW u(x, y, z) AS SELECT name AS a, id, id + 1 AS a FROM t").await?;
+        for (view, row) in [("v", "1 a"), ("w", "1 a"), ("u", "a 1 2")] {
+            assert_eq!(texts(&spark.table(view)?).await?, [row], "{view}");
+        }
+        Ok(())
+    });
+}
