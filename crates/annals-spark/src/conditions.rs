@@ -68,6 +68,8 @@ conditions! {
         "Cannot resolve <sqlExpr> due to data type mismatch: <details>.",
     "DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE" "42K09"
         "Cannot resolve <sqlExpr> due to data type mismatch: the binary operator requires the input type <inputType>, not <actualType>.",
+    "DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION" "42K09"
+        "Cannot resolve <sqlExpr> due to data type mismatch: cannot cast <srcType> to <targetType>.",
     "DATA_SOURCE_NOT_FOUND" "42K02"
         "Failed to find the data source: <provider>. Make sure the provider name is correct and the package is properly registered and compatible with your Spark version.",
     "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION" "22003"

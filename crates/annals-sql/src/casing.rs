@@ -26,23 +26,31 @@ use datafusion::sql::sqlparser::ast::{
 use self::frame::{Columns, Found, Frame, Relation, alias_columns, given, named_as, parts, same};
 use self::twice::Given;
 use crate::error::SqlError;
+use crate::parse::casts;
 use crate::scope::{Named, Scope};
 use crate::travel::{moment_of, split_at_sign, table_at};
 use crate::view::ViewQuery;
+
+/// What was come across on the way that is to be looked at again once there is a plan.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Seen {
+    /// Something is cast to a type that other types stand in.
+    pub(crate) nested_casts: bool,
+}
 
 /// Gives the names in a query the spelling of what they stand for.
 ///
 /// # Errors
 ///
 /// [`SqlError::AmbiguousColumn`] if a name stands for several columns of one subquery.
-pub(crate) fn query(scope: &Scope, query: &mut Query) -> Result<(), SqlError> {
+pub(crate) fn query(scope: &Scope, query: &mut Query) -> Result<Seen, SqlError> {
     let mut walk = Walk::new(scope);
     walk.query(query, &[]);
     walk.done()
 }
 
 /// Likewise for an expression over columns.
-pub(crate) fn expr(scope: &Scope, expr: &mut Expr, schema: &DFSchema) -> Result<(), SqlError> {
+pub(crate) fn expr(scope: &Scope, expr: &mut Expr, schema: &DFSchema) -> Result<Seen, SqlError> {
     let mut frame = Frame::default();
     for (qualifier, field) in schema.iter() {
         let path: Vec<String> = qualifier.map(TableReference::to_vec).unwrap_or_default();
@@ -67,15 +75,16 @@ struct Walk<'a> {
     depth: usize,
     /// The first name that stands for several columns.
     wrong: Option<SqlError>,
+    seen: Seen,
 }
 
 impl<'a> Walk<'a> {
     fn new(scope: &'a Scope) -> Self {
-        Self { scope, ctes: Vec::new(), depth: 0, wrong: None }
+        Self { scope, ctes: Vec::new(), depth: 0, wrong: None, seen: Seen::default() }
     }
 
-    fn done(self) -> Result<(), SqlError> {
-        self.wrong.map_or(Ok(()), Err)
+    fn done(self) -> Result<Seen, SqlError> {
+        self.wrong.map_or(Ok(self.seen), Err)
     }
 
     fn refuse(&mut self, error: SqlError) {
@@ -460,6 +469,9 @@ impl VisitorMut for Exprs<'_, '_> {
             Expr::Identifier(ident) => frame::spell(ident, self.frames),
             Expr::CompoundIdentifier(parts) => frame::spell_compound(parts, self.frames),
             other => {
+                if let Expr::Cast { data_type, .. } = &*other {
+                    self.walk.seen.nested_casts |= casts::written(data_type).is_some();
+                }
                 literals::operands(other);
                 Ok(())
             }

@@ -367,6 +367,20 @@ pub enum SqlError {
         expected: &'static [&'static str],
     },
 
+    /// A value is cast to a type that values of its type cannot be cast to.
+    #[error(
+        "{expr}, which is {}, cannot be cast to {}; structs have as many fields, of the same names and in the same order",
+        crate::types::sql_type_name(.from), crate::types::sql_type_name(.to)
+    )]
+    CannotCast {
+        /// The value.
+        expr: String,
+        /// Its type.
+        from: DataType,
+        /// The type that it is cast to.
+        to: DataType,
+    },
+
     /// The statement is understood and not supported.
     #[error("{what} is not supported; {instead}")]
     Unsupported {

@@ -46,7 +46,7 @@ pub(crate) struct ScopeParts {
     pub(crate) files: FileAccess,
     pub(crate) state: Arc<SessionState>,
     /// A state does not tell its own.
-    pub(crate) type_planner: Option<Arc<dyn TypePlanner>>,
+    pub(crate) type_planner: Arc<dyn TypePlanner>,
 }
 
 /// The version of the store that a statement sees.
@@ -127,8 +127,8 @@ impl Scope {
         }
     }
 
-    pub(crate) fn type_planner(&self) -> Option<&Arc<dyn TypePlanner>> {
-        self.inner.type_planner.as_ref()
+    pub(crate) fn type_planner(&self) -> &Arc<dyn TypePlanner> {
+        &self.inner.type_planner
     }
 
     /// The temporary views as they were when the statement began.

@@ -83,6 +83,7 @@ macro_rules! files {
 files![
     alter,
     casing,
+    casts,
     databases,
     delete_update,
     insert,

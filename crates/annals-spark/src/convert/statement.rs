@@ -137,6 +137,14 @@ pub(super) fn statement(error: &SqlError) -> Option<SparkError> {
         SqlError::PartitionExists { table, partition: named } => {
             partition("PARTITIONS_ALREADY_EXIST", table, named)
         }
+        SqlError::CannotCast { expr, from, to } => SparkError::new(
+            "DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION",
+            [
+                ("srcType", quoted_type(from)),
+                ("targetType", quoted_type(to)),
+                ("sqlExpr", format!("\"{expr}\"")),
+            ],
+        ),
         SqlError::Operand { expr, found, expected } => SparkError::new(
             "DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE",
             [

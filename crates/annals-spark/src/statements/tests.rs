@@ -193,3 +193,42 @@ fn a_view_gives_its_columns_in_place_also_where_its_query_calls_them_the_same() 
         Ok(())
     });
 }
+
+#[test]
+fn casts_to_nested_types_are_those_of_columns() {
+    run(|spark| async move {
+        let sql = "SELECT CAST(map('a', named_struct('x', 1)) AS MAP<STRING, STRUCT<x: BIGINT>>) AS m, \
+                   CAST(array(1) AS ARRAY<STRING>), array(1)::ARRAY<DECIMAL(5, 2)>, CAST(1 AS VARCHAR(3))";
+        let frame = spark.sql(sql).await?;
+        assert_eq!(
+            frame.dtypes(),
+            [
+                ("m", "map<string,struct<x:bigint>>"),
+                ("array(1)", "array<string>"),
+                ("array(1)", "array<decimal(5,2)>"),
+                ("CAST(1 AS STRING)", "string"),
+            ]
+            .map(|(name, data_type)| (name.to_owned(), data_type.to_owned()))
+        );
+        assert_eq!(texts(&frame).await?, ["{a -> {1}} [1] [1.00] 1"]);
+        let sql = "SELECT CAST(named_struct('a', 1) AS STRUCT<a: BIGINT, b: STRING>)";
+        let target = ("targetType", "\"STRUCT<a: BIGINT, b: STRING>\"");
+        let cases = [(sql, "DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION", &[target][..])];
+        refused(&spark, &cases).await;
+        let no_type = [("typeName", "\"NOPE\"")];
+        refused(
+            &spark,
+            &[
+                ("SELECT CAST(1 AS ARRAY<INT>)", "DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION", &[]),
+                ("SELECT CAST(NULL AS ARRAY<NOPE>)", "UNSUPPORTED_DATATYPE", &no_type),
+                (
+                    "SELECT CAST(1 AS STRUCT<a INT b INT>)",
+                    "PARSE_SYNTAX_ERROR",
+                    &[("error", "'b'")],
+                ),
+            ],
+        )
+        .await;
+        Ok(())
+    });
+}
