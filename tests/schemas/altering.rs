@@ -258,6 +258,62 @@ fn old_and_new_rows_are_read_together_through_any_change() {
 }
 
 #[test]
+fn columns_can_be_added_before_those_that_rows_are_divided_by() {
+    let store = Store::in_memory();
+    let all = batch(&[
+        ("a", Int32, &["1", "2"]),
+        ("p", Int32, &["7", "8"]),
+        ("b", Utf8, &["x", "y"]),
+        ("q", Int32, &["3", "4"]),
+        ("r", Int32, &["5", "6"]),
+    ]);
+    store.write(all).partition_by(["r", "p", "q"]).save_as_table("t").unwrap();
+    let add = |names: &[&str]| {
+        let fields = names.iter().map(|name| nullable(name, Int64).into()).collect();
+        SchemaChange::AddColumnsBeforePartitions(fields)
+    };
+    let mut tx = store.begin();
+    tx.alter_table("t", [add(&["c", "d"])]).unwrap();
+    // Neither who appends meanwhile nor who adds others stands in the way.
+    let more = batch(&[("p", Int32, &["9"]), ("b", Utf8, &["z"]), ("Q", Int32, &["9"])]);
+    appending(&store, more).merge_schema(true).save_as_table("t").unwrap();
+    store.alter_table("t", [add(&["e"])]).unwrap();
+    tx.commit().unwrap();
+    assert_eq!(
+        columns(&store),
+        "a Int32, p Int32, b Utf8, e Int64, c Int64, d Int64, q Int32, r Int32"
+    );
+    assert_eq!(store.table("t").unwrap().partition_columns(), ["r", "p", "q"]);
+    assert_eq!(
+        rows(&store),
+        [
+            "1, 7, x, null, null, null, 3, 5",
+            "2, 8, y, null, null, null, 4, 6",
+            "null, 9, z, null, null, null, 9, null"
+        ]
+    );
+    // By name, whatever else the same call does, and behind all others where none is at the end.
+    let drop = |name: &str| SchemaChange::DropColumns(vec![name.to_owned()]);
+    let rename = |from: &str, to: &str| SchemaChange::RenameColumn {
+        from: from.to_owned(),
+        to: to.to_owned(),
+    };
+    let alter =
+        [drop("d"), rename("r", "s"), add(&["f"]), drop("F"), add(&["g"]), rename("Q", "u")];
+    store.alter_table("t", alter).unwrap();
+    assert_eq!(
+        columns(&store),
+        "a Int32, p Int32, b Utf8, e Int64, c Int64, g Int64, u Int32, s Int32"
+    );
+    store.alter_table("t", [SchemaChange::AddColumns(vec![nullable("h", Int8).into()])]).unwrap();
+    store.alter_table("t", [add(&["i"])]).unwrap();
+    assert!(columns(&store).ends_with("s Int32, h Int8, i Int64"));
+    assert_eq!(matching(&store, col("s").eq(6)).len(), 1);
+    let last = store.history().iter().next().unwrap().operations[0].kind.to_string();
+    assert_eq!(last, "alter schema: add `i`");
+}
+
+#[test]
 fn alterations_are_made_in_order_and_all_or_none() {
     let store = store();
     let add = |name: &str| SchemaChange::AddColumns(vec![nullable(name, Int64).into()]);

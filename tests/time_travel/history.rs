@@ -247,6 +247,30 @@ fn the_history_of_a_table_follows_it_under_all_its_names() {
 }
 
 #[test]
+fn a_restore_of_the_store_is_in_the_history_of_the_tables_that_it_changed() {
+    let store = Store::in_memory();
+    append(&store, "changed", 1);
+    append(&store, "same", 1);
+    append(&store, "changed", 2);
+    append(&store, "gone", 1);
+    store.drop_table("changed").unwrap();
+    let gone = store.table("gone").unwrap().id();
+    store.restore(3).unwrap();
+    append(&store, "late", 1);
+    let versions = |history: History| history.iter().map(|c| c.version.0).collect::<Vec<_>>();
+    let of = |name: &str| versions(store.table_history(name).unwrap());
+    // Back under its old id, after it was dropped.
+    assert_eq!(of("changed"), [6, 5, 3, 1]);
+    assert_eq!(versions(store.history().of_table(gone)), [6, 4]);
+    // One that was as it had been, and one that was not there yet.
+    assert_eq!((of("same"), of("late")), (vec![2], vec![7]));
+    assert_eq!(versions(store.history().of_database("default").unwrap()), [7, 6, 5, 4, 3, 2, 1]);
+    let restore = store.history().iter().nth(1).unwrap().operations[0].clone();
+    assert_eq!(restore.target, Target::Store);
+    assert_eq!(restore.tables.len(), 2);
+}
+
+#[test]
 fn a_table_dropped_with_its_database_has_that_in_its_history() {
     let store = Store::in_memory();
     store.create_database("d").unwrap();

@@ -5,6 +5,7 @@ mod info;
 use std::sync::Arc;
 
 use annals::{NewDatabase, NewTable, Snapshot, Table, TableKind};
+use annals_sql::NamePattern;
 use arrow::datatypes::Schema;
 
 use crate::convert;
@@ -57,8 +58,11 @@ impl Catalog {
 
     /// The names of all catalogs that match; all if there is no pattern.
     pub fn list_catalogs(&self, pattern: Option<&str>) -> Vec<String> {
-        let matches = pattern.is_none_or(|pattern| matches(pattern, CATALOG));
-        if matches { vec![CATALOG.to_owned()] } else { Vec::new() }
+        if NamePattern::of(pattern).matches(CATALOG) {
+            vec![CATALOG.to_owned()]
+        } else {
+            Vec::new()
+        }
     }
 
     /// The database that a name without one is in.
@@ -83,10 +87,13 @@ impl Catalog {
         Ok(())
     }
 
-    /// All databases whose names match; all if there is no pattern. `*` stands for any text, `|`
-    /// separates alternatives.
+    /// All databases whose names match; all if there is no pattern. Patterns are those of `SHOW`:
+    /// `|` separates parts, `*` stands for any text, and each part is a regular expression for the
+    /// whole name, without regard to case.
     pub fn list_databases(&self, pattern: Option<&str>) -> Vec<Database> {
-        let found = self.snapshot().databases_like(pattern.unwrap_or("*"));
+        let pattern = NamePattern::of(pattern);
+        let mut found = self.snapshot().databases();
+        found.retain(|database| pattern.matches(database.name().folded()));
         found.iter().map(|database| self.described(database.name().as_str(), database)).collect()
     }
 
@@ -178,23 +185,23 @@ impl Catalog {
                 self.database_of(&parts).ok_or_else(|| names::not_single(&parts))?
             }
         };
-        let pattern = pattern.unwrap_or("*");
+        let pattern = NamePattern::of(pattern);
         let mut tables = Vec::new();
         let views = self.session.sql_session().views();
         if database.eq_ignore_ascii_case(GLOBAL_TEMP) {
-            let global = views.global_names().filter(|name| matches(pattern, name));
+            let global = views.global_names().filter(|name| pattern.matches(name));
             tables.extend(global.map(|name| temporary(name, &[GLOBAL_TEMP.to_owned()])));
         } else {
             let snapshot = self.snapshot();
             let name = names::database(&database).map_err(|_| convert::no_schema(&database))?;
-            let found = snapshot.tables_like(&name, pattern);
-            for name in found.map_err(|_| convert::no_schema(&database))? {
-                if let Ok(table) = snapshot.table(&name) {
+            let found = snapshot.tables(&name).map_err(|_| convert::no_schema(&database))?;
+            for name in found.iter().filter(|name| pattern.matches(name.table_folded())) {
+                if let Ok(table) = snapshot.table(name) {
                     tables.push(told_of(&table));
                 }
             }
         }
-        let local = views.local_names().filter(|name| matches(pattern, name));
+        let local = views.local_names().filter(|name| pattern.matches(name));
         tables.extend(local.map(|name| temporary(name, &[])));
         Ok(tables)
     }
@@ -349,7 +356,8 @@ impl Catalog {
         names.extend(state.window_functions().keys().cloned());
         names.sort();
         names.dedup();
-        names.retain(|name| pattern.is_none_or(|pattern| matches(pattern, name)));
+        let pattern = NamePattern::of(pattern);
+        names.retain(|name| pattern.matches(name));
         let told = |name| FunctionInfo { name, catalog: None, is_temporary: true };
         names.into_iter().map(told).collect()
     }
@@ -501,21 +509,4 @@ fn column(
         is_bucket: among(buckets),
         is_cluster: false,
     }
-}
-
-/// Whether a name matches a pattern in which `*` stands for any text and `|` separates
-/// alternatives. Case does not count.
-fn matches(pattern: &str, name: &str) -> bool {
-    fn one(pattern: &[char], name: &[char]) -> bool {
-        match pattern.split_first() {
-            None => name.is_empty(),
-            Some(('*', rest)) => (0..=name.len()).any(|skipped| one(rest, &name[skipped..])),
-            Some((sign, rest)) => {
-                name.split_first().is_some_and(|(first, behind)| first == sign && one(rest, behind))
-            }
-        }
-    }
-    let chars = |text: &str| text.trim().to_lowercase().chars().collect::<Vec<char>>();
-    let name = chars(name);
-    pattern.split('|').any(|pattern| one(&chars(pattern), &name))
 }

@@ -68,6 +68,8 @@ conditions! {
         "Cannot resolve <sqlExpr> due to data type mismatch: <details>.",
     "DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE" "42K09"
         "Cannot resolve <sqlExpr> due to data type mismatch: the binary operator requires the input type <inputType>, not <actualType>.",
+    "DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION" "42K09"
+        "Cannot resolve <sqlExpr> due to data type mismatch: cannot cast <srcType> to <targetType>.",
     "DATA_SOURCE_NOT_FOUND" "42K02"
         "Failed to find the data source: <provider>. Make sure the provider name is correct and the package is properly registered and compatible with your Spark version.",
     "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION" "22003"
@@ -155,6 +157,8 @@ conditions! {
     "PATH_ALREADY_EXISTS" "42K04"
         "Path <outputPath> already exists. Set mode as \"overwrite\" to overwrite the existing path.",
     "PATH_NOT_FOUND" "42K03" "Path does not exist: <path>.",
+    "RECURSIVE_VIEW" "42K0H"
+        "Recursive view <viewIdent> detected (cycle: <newPath>).",
     "REMAINDER_BY_ZERO" "22012"
         "Remainder by zero. Use `try_mod` to tolerate divisor being 0 and return NULL instead. If necessary set <config> to \"false\" to bypass this error.",
     "RENAME_TABLE_SOURCE_DESTINATION_DATABASE_MISMATCH" "3F000"
@@ -204,6 +208,8 @@ conditions! {
         "Can't overwrite the target that is also being read from. The target table is <table>.",
     "UNSUPPORTED_TIME_TYPE" "0A000" "The data type TIME is not supported.",
     "USER_RAISED_EXCEPTION" "P0001" "<errorMessage>",
+    "VIEW_EXCEED_MAX_NESTED_DEPTH" "54K00"
+        "The depth of view <viewName> exceeds the maximum view resolution depth (<maxNestedDepth>).",
     "VIEW_WRITE_NOT_ALLOWED" "42809" "Cannot write into view <name>, write to a table instead.",
     "WRONG_COMMAND_FOR_OBJECT_TYPE" "42809"
         "The operation <operation> requires a <requiredType>. But <objectName> is a <foundType>. Use <alternative> instead.",

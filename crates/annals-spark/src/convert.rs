@@ -93,14 +93,7 @@ impl Told {
                 SparkError::new("CATALOG_NOT_FOUND", [("catalogName", quote(name))])
             }
             SqlError::NoColumn { name, available } => no_column(name, available),
-            SqlError::AmbiguousColumn { name } => {
-                let column = name.last().map_or("", String::as_str);
-                let quoted = quote(column);
-                SparkError::new(
-                    "AMBIGUOUS_REFERENCE",
-                    [("name", quoted.clone()), ("referenceNames", format!("[{quoted}, {quoted}]"))],
-                )
-            }
+            SqlError::AmbiguousColumn { name, among } => ambiguous(name, among),
             SqlError::NoFunction { name } => SparkError::new(
                 "UNRESOLVED_ROUTINE",
                 [("routineName", quote(name)), ("searchPath", self.search_path())],
@@ -115,6 +108,22 @@ impl Told {
                         ("viewColumns", listed(named)),
                         ("dataColumns", listed(given)),
                     ],
+                )
+            }
+            SqlError::ViewCycle { chain } => {
+                let path: Vec<String> = chain.iter().map(|view| self.in_full(view)).collect();
+                let view = path.last().cloned().unwrap_or_default();
+                SparkError::new(
+                    "RECURSIVE_VIEW",
+                    [("viewIdent", view), ("newPath", path.join(" -> "))],
+                )
+            }
+            SqlError::ViewDepth { chain, limit } => {
+                // The one that is too deep, not the one that was asked for.
+                let view = chain.last().map_or_else(String::new, |view| self.in_full(view));
+                SparkError::new(
+                    "VIEW_EXCEED_MAX_NESTED_DEPTH",
+                    [("viewName", view), ("maxNestedDepth", limit.to_string())],
                 )
             }
             SqlError::NotPartitioned { table } if self.repairs => SparkError::new(
@@ -319,6 +328,23 @@ pub(crate) fn no_schema_of(parts: &[String]) -> SparkError {
     )
 }
 
+/// More than one column has the name.
+fn ambiguous(name: &[String], among: &[Vec<String>]) -> SparkError {
+    let dotted =
+        |parts: &[String]| parts.iter().map(|part| quote(part)).collect::<Vec<_>>().join(".");
+    let (name, among) = match among {
+        [] => {
+            let column = dotted(&name[name.len().saturating_sub(1)..]);
+            (column.clone(), vec![column.clone(), column])
+        }
+        among => (dotted(name), among.iter().map(|parts| dotted(parts)).collect()),
+    };
+    SparkError::new(
+        "AMBIGUOUS_REFERENCE",
+        [("name", name), ("referenceNames", format!("[{}]", among.join(", ")))],
+    )
+}
+
 /// No column has the name; the nearest of those that there are come first.
 pub(crate) fn no_column(name: &[String], available: &[Vec<String>]) -> SparkError {
     let column = name.last().map_or("", String::as_str);
@@ -328,6 +354,7 @@ pub(crate) fn no_column(name: &[String], available: &[Vec<String>]) -> SparkErro
     // Spark compares with the full names of columns, so that short ones are the nearest.
     let full = |column: &str| format!("`{CATALOG}`.`default`.`table`.{}", quote(column));
     near.sort_by_key(|other| distance(&full(other), &quote(column)));
+    near.dedup();
     near.truncate(5);
     if near.is_empty() {
         return SparkError::new(

@@ -6,6 +6,7 @@
 
 use annals::{DatabaseName, TableName};
 
+use crate::convert;
 use crate::error::SparkError;
 use crate::types::quote;
 
@@ -180,14 +181,16 @@ fn may_be_created(part: &str) -> bool {
     !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
+/// Nothing may be created under this name.
+pub(crate) fn not_to_be_created(name: &str) -> SparkError {
+    let parts: Vec<String> = name.split('.').map(quote).collect();
+    SparkError::new("INVALID_SCHEMA_OR_RELATION_NAME", [("name", parts.join("."))])
+}
+
 /// A database to be created: checked, and in lower case.
 pub(crate) fn new_database(name: &str) -> Result<DatabaseName, SparkError> {
     if !may_be_created(name) {
-        let parts: Vec<String> = name.split('.').map(quote).collect();
-        return Err(SparkError::new(
-            "INVALID_SCHEMA_OR_RELATION_NAME",
-            [("name", parts.join("."))],
-        ));
+        return Err(not_to_be_created(name));
     }
     if name.eq_ignore_ascii_case(GLOBAL_TEMP) {
         return Err(SparkError::new("RESERVED_DATABASE_NAME", [("database", quote(GLOBAL_TEMP))]));
@@ -198,17 +201,16 @@ pub(crate) fn new_database(name: &str) -> Result<DatabaseName, SparkError> {
 /// A table to be created: checked, and in lower case.
 pub(crate) fn new_table(database_name: &str, table_name: &str) -> Result<TableName, SparkError> {
     if !may_be_created(table_name) {
-        let parts: Vec<String> = table_name.split('.').map(quote).collect();
-        return Err(SparkError::new(
-            "INVALID_SCHEMA_OR_RELATION_NAME",
-            [("name", parts.join("."))],
-        ));
+        return Err(not_to_be_created(table_name));
     }
     table(database_name, table_name)
 }
 
-/// A database, in lower case.
+/// A database, in lower case. None is called by nothing.
 pub(crate) fn database(name: &str) -> Result<DatabaseName, SparkError> {
+    if name.is_empty() {
+        return Err(convert::no_schema(name));
+    }
     DatabaseName::new(&name.to_lowercase()).map_err(refused)
 }
 
@@ -237,6 +239,7 @@ pub(crate) fn view_name(text: &str) -> Result<String, SparkError> {
     let invalid = || SparkError::new("_LEGACY_ERROR_TEMP_1321", [("viewName", text)]);
     let parts = Parts::parse(text).map_err(|_| invalid())?;
     match parts.0.as_slice() {
+        [name] if name.is_empty() => Err(not_to_be_created(name)),
         [name] => Ok(name.clone()),
         _ => Err(SparkError::new("TEMP_VIEW_NAME_TOO_MANY_NAME_PARTS", [("actualName", text)])),
     }

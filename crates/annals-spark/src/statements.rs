@@ -21,6 +21,9 @@ use crate::session::Session;
 use crate::source;
 use crate::types::quote;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) async fn run(session: &Session, text: &str) -> Result<DataFrame, SparkError> {
     let statement = parse::parse(text).map_err(|error| convert::parse(&error))?;
     let told = told_of(session, &statement);

@@ -8,6 +8,7 @@
 //!
 //! On the way, items without a name get the one that Spark gives them, and whole numbers the type.
 
+mod frame;
 mod literals;
 mod names;
 pub(crate) mod twice;
@@ -17,25 +18,39 @@ use std::ops::ControlFlow;
 use datafusion::common::{DFSchema, TableReference};
 use datafusion::sql::sqlparser::ast::{
     Cte, Expr, GroupByExpr, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart,
-    OrderByKind, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableAlias,
+    OrderByKind, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr,
     TableAliasColumnDef, TableFactor, TableWithJoins, VisitMut, VisitorMut,
+    WildcardAdditionalOptions,
 };
 
+use self::frame::{Columns, Found, Frame, Relation, alias_columns, given, named_as, parts, same};
+use self::twice::Given;
+use crate::error::SqlError;
+use crate::parse::casts;
 use crate::scope::{Named, Scope};
 use crate::travel::{moment_of, split_at_sign, table_at};
 use crate::view::ViewQuery;
 
-/// Columns by name; none if they are not known here.
-type Columns = Option<Vec<String>>;
+/// What was come across on the way that is to be looked at again once there is a plan.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Seen {
+    /// Something is cast to a type that other types stand in.
+    pub(crate) nested_casts: bool,
+}
 
 /// Gives the names in a query the spelling of what they stand for.
-pub(crate) fn query(scope: &Scope, query: &mut Query) {
-    Walk { scope, ctes: Vec::new() }.query(query, &[]);
-    twice::tell_apart(&mut query.body);
+///
+/// # Errors
+///
+/// [`SqlError::AmbiguousColumn`] if a name stands for several columns of one subquery.
+pub(crate) fn query(scope: &Scope, query: &mut Query) -> Result<Seen, SqlError> {
+    let mut walk = Walk::new(scope);
+    walk.query(query, &[]);
+    walk.done()
 }
 
 /// Likewise for an expression over columns.
-pub(crate) fn expr(scope: &Scope, expr: &mut Expr, schema: &DFSchema) {
+pub(crate) fn expr(scope: &Scope, expr: &mut Expr, schema: &DFSchema) -> Result<Seen, SqlError> {
     let mut frame = Frame::default();
     for (qualifier, field) in schema.iter() {
         let path: Vec<String> = qualifier.map(TableReference::to_vec).unwrap_or_default();
@@ -46,75 +61,9 @@ pub(crate) fn expr(scope: &Scope, expr: &mut Expr, schema: &DFSchema) {
         }
     }
     literals::whole_number(expr);
-    Walk { scope, ctes: Vec::new() }.expr(expr, &[&frame]);
-}
-
-/// Something in FROM.
-#[derive(Clone, Debug)]
-struct Relation {
-    /// How its columns are qualified.
-    path: Vec<String>,
-    columns: Columns,
-}
-
-/// What is in FROM of one select, and the names that it gives to its items.
-#[derive(Clone, Debug, Default)]
-struct Frame {
-    relations: Vec<Relation>,
-    /// Columns that `USING` has made one.
-    merged: Vec<String>,
-    aliases: Vec<String>,
-}
-
-impl Frame {
-    /// All columns, as `*` gives them.
-    fn star(&self) -> Columns {
-        let mut all: Vec<String> = Vec::new();
-        for relation in &self.relations {
-            for column in relation.columns.as_ref()? {
-                let merged = self.merged.iter().any(|name| same(name, column));
-                if !merged || !all.iter().any(|name| same(name, column)) {
-                    all.push(column.clone());
-                }
-            }
-        }
-        Some(all)
-    }
-
-    fn column(&self, name: &str) -> Found {
-        let mut found = None;
-        for relation in &self.relations {
-            let Some(columns) = &relation.columns else { return Found::Unknown };
-            for column in columns.iter().filter(|column| same(column, name)) {
-                if found.is_none() || column == name {
-                    found = Some(column.clone());
-                }
-            }
-        }
-        found.map_or(Found::Nothing, Found::Spelling)
-    }
-
-    fn alias(&self, name: &str) -> Option<&String> {
-        let exact = self.aliases.iter().find(|alias| *alias == name);
-        exact.or_else(|| self.aliases.iter().find(|alias| same(alias, name)))
-    }
-}
-
-enum Found {
-    Spelling(String),
-    Nothing,
-    /// It may be a column of something that is not known here.
-    Unknown,
-}
-
-fn same(one: &str, other: &str) -> bool {
-    one == other
-        || one.eq_ignore_ascii_case(other)
-        || (!one.is_ascii() && one.to_lowercase() == other.to_lowercase())
-}
-
-fn parts(name: &ObjectName) -> Vec<String> {
-    name.0.iter().filter_map(ObjectNamePart::as_ident).map(|ident| ident.value.clone()).collect()
+    let mut walk = Walk::new(scope);
+    walk.expr(expr, &[&frame]);
+    walk.done()
 }
 
 /// The walk through one query.
@@ -122,12 +71,30 @@ struct Walk<'a> {
     scope: &'a Scope,
     /// Common table expressions in scope, the innermost last.
     ctes: Vec<(String, Columns)>,
+    /// How many queries this one lies in.
+    depth: usize,
+    /// The first name that stands for several columns.
+    wrong: Option<SqlError>,
+    seen: Seen,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn new(scope: &'a Scope) -> Self {
+        Self { scope, ctes: Vec::new(), depth: 0, wrong: None, seen: Seen::default() }
+    }
+
+    fn done(self) -> Result<Seen, SqlError> {
+        self.wrong.map_or(Ok(self.seen), Err)
+    }
+
+    fn refuse(&mut self, error: SqlError) {
+        self.wrong.get_or_insert(error);
+    }
+
     /// Returns the columns that the query gives.
     fn query(&mut self, query: &mut Query, outer: &[&Frame]) -> Columns {
         let depth = self.ctes.len();
+        self.depth += 1;
         if let Some(with) = &mut query.with {
             let recursive = with.recursive;
             with.cte_tables.iter_mut().for_each(|cte| self.cte(cte, recursive, outer));
@@ -142,6 +109,7 @@ impl Walk<'_> {
             }
         }
         self.ctes.truncate(depth);
+        self.depth -= 1;
         columns
     }
 
@@ -149,6 +117,9 @@ impl Walk<'_> {
         if let Expr::Identifier(ident) = expr
             && let Some(alias) = frame.alias(&ident.value)
         {
+            if frame.aliases.iter().filter(|other| same(other, &ident.value)).count() > 1 {
+                self.refuse(frame::ambiguous(&[], std::slice::from_ref(&ident.value)));
+            }
             ident.value.clone_from(alias);
             return;
         }
@@ -157,6 +128,7 @@ impl Walk<'_> {
 
     fn cte(&mut self, cte: &mut Cte, recursive: bool, outer: &[&Frame]) {
         let name = cte.alias.name.value.clone();
+        twice::tell_names_apart(&mut cte.alias);
         let named = alias_columns(&cte.alias);
         if recursive {
             self.ctes.push((name.clone(), named.clone()));
@@ -210,21 +182,18 @@ impl Walk<'_> {
             // What they add is not known here.
             frame.relations.push(Relation { path: Vec::new(), columns: None });
         }
-        let mut columns: Columns = Some(Vec::new());
+        let mut given = Vec::with_capacity(select.projection.len());
         let mut aliases = Vec::new();
         for item in &mut select.projection {
-            let given = self.item(item, &frame, outer);
+            given.push(self.item(item, &frame, outer));
             if let SelectItem::ExprWithAlias { alias, .. } = item {
                 aliases.push(alias.value.clone());
             }
-            columns = columns.zip(given).map(|(mut all, more)| {
-                all.extend(more);
-                all
-            });
         }
-        if select.projection.is_empty() {
-            columns = frame.star();
-        }
+        let columns = match select.projection.is_empty() {
+            true => frame.star(),
+            false => twice::tell_apart(&mut select.projection, given, &frame, self.depth > 1),
+        };
         if let Some(filter) = &mut select.selection {
             self.within(filter, &frame, outer);
         }
@@ -240,18 +209,21 @@ impl Walk<'_> {
         }
         for window in &mut select.named_window {
             let mut walk = Exprs { walk: self, frames: &[&[&frame], outer].concat(), depth: 0 };
-            let _ = window.visit(&mut walk);
+            if let ControlFlow::Break(error) = window.visit(&mut walk) {
+                self.refuse(error);
+            }
         }
         (columns, frame)
     }
 
     /// Gives an item of a select list its name; returns the columns that it gives.
-    fn item(&mut self, item: &mut SelectItem, frame: &Frame, outer: &[&Frame]) -> Columns {
+    fn item(&mut self, item: &mut SelectItem, frame: &Frame, outer: &[&Frame]) -> Given {
         match item {
             SelectItem::UnnamedExpr(expr) => {
                 let name = names::of(expr);
                 literals::whole_number(expr);
                 self.within(expr, frame, outer);
+                let source = frame.source(expr);
                 // A star that is an argument has no name of its own.
                 let spelled = match &*expr {
                     Expr::Identifier(ident) => Some(&ident.value),
@@ -263,32 +235,60 @@ impl Walk<'_> {
                     let expr = std::mem::replace(expr, Expr::Identifier(Ident::new("")));
                     *item = SelectItem::ExprWithAlias { expr, alias };
                 }
-                Some(vec![name])
+                Given::One { name, source }
             }
             SelectItem::ExprWithAlias { expr, alias } => {
                 literals::whole_number(expr);
                 self.within(expr, frame, outer);
-                Some(vec![alias.value.clone()])
+                Given::One { name: alias.value.clone(), source: None }
             }
-            SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) => {
-                let relation = relation_named(frame, &parts(name))?;
+            SelectItem::QualifiedWildcard(
+                SelectItemQualifiedWildcardKind::ObjectName(name),
+                options,
+            ) => {
+                let Some((at, relation)) = frame.relation_named(&parts(name)) else {
+                    return Given::Unknown;
+                };
                 let path = relation.path.iter().map(|part| Ident::with_quote('`', part));
                 *name = ObjectName(path.map(ObjectNamePart::Identifier).collect());
-                relation.columns.clone()
+                let columns = relation.columns.as_ref();
+                columns.filter(|_| is_whole(options)).map_or(Given::Unknown, |columns| {
+                    Given::Star(columns.iter().map(|column| (at, column.clone())).collect())
+                })
+            }
+            SelectItem::Wildcard(options) if options.opt_except.is_none() && !is_whole(options) => {
+                Given::Unknown
             }
             SelectItem::Wildcard(options) => {
+                let mut star = frame.star_sources();
                 if let Some(except) = &mut options.opt_except {
-                    let named = std::iter::once(&mut except.first_element);
-                    for ident in named.chain(&mut except.additional_elements) {
-                        if let Found::Spelling(spelling) = frame.column(&ident.value) {
-                            ident.value = spelling;
-                        }
+                    let listed = std::iter::once(&except.first_element);
+                    let left_out: Vec<String> = listed
+                        .chain(&except.additional_elements)
+                        .map(|i| i.value.clone())
+                        .collect();
+                    let is_out =
+                        |column: &str| left_out.iter().any(|name| same(twice::plain(column), name));
+                    let out: Vec<Ident> = star
+                        .iter()
+                        .flatten()
+                        .filter(|(_, c)| is_out(c))
+                        .map(|(_, column)| Ident::with_quote('`', column))
+                        .collect();
+                    if let [first, more @ ..] = &out[..]
+                        && out.len() >= left_out.len()
+                    {
+                        except.first_element = first.clone();
+                        except.additional_elements = more.to_vec();
                     }
-                    return None;
+                    if let Some(star) = &mut star {
+                        star.retain(|(_, column)| !is_out(column));
+                    }
+                    return star.map_or(Given::Unknown, Given::Star);
                 }
-                frame.star()
+                star.map_or(Given::Unknown, Given::Star)
             }
-            _ => None,
+            _ => Given::Unknown,
         }
     }
 
@@ -306,7 +306,7 @@ impl Walk<'_> {
                     for name in names {
                         let Some(ident) = name.0.last_mut() else { continue };
                         let ObjectNamePart::Identifier(ident) = ident else { continue };
-                        if let Found::Spelling(spelling) = frame.column(&ident.value) {
+                        if let Ok(Found::Spelling(spelling)) = frame.column(&ident.value) {
                             ident.value = spelling;
                         }
                         frame.merged.push(ident.value.clone());
@@ -363,6 +363,9 @@ impl Walk<'_> {
                     let names = (1..=width).map(|n| Ident::new(format!("col{n}")));
                     alias.columns =
                         names.map(|name| TableAliasColumnDef { name, data_type: None }).collect();
+                }
+                if let Some(alias) = alias {
+                    twice::tell_names_apart(alias);
                 }
                 frame.relations.push(named_as(alias.as_ref(), Vec::new(), columns));
             }
@@ -427,7 +430,10 @@ impl Walk<'_> {
 
     /// The innermost frame comes first.
     fn expr(&mut self, expr: &mut Expr, frames: &[&Frame]) {
-        let _ = expr.visit(&mut Exprs { walk: self, frames, depth: 0 });
+        let visited = expr.visit(&mut Exprs { walk: self, frames, depth: 0 });
+        if let ControlFlow::Break(error) = visited {
+            self.refuse(error);
+        }
     }
 }
 
@@ -440,9 +446,9 @@ struct Exprs<'w, 'a> {
 }
 
 impl VisitorMut for Exprs<'_, '_> {
-    type Break = ();
+    type Break = SqlError;
 
-    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<SqlError> {
         if self.depth == 0 {
             self.walk.query(query, self.frames);
         }
@@ -450,95 +456,44 @@ impl VisitorMut for Exprs<'_, '_> {
         ControlFlow::Continue(())
     }
 
-    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<SqlError> {
         self.depth -= 1;
         ControlFlow::Continue(())
     }
 
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<SqlError> {
         if self.depth > 0 {
             return ControlFlow::Continue(());
         }
-        match expr {
-            Expr::Identifier(ident) => spell(ident, self.frames),
-            Expr::CompoundIdentifier(parts) => spell_compound(parts, self.frames),
-            other => literals::operands(other),
-        }
-        ControlFlow::Continue(())
-    }
-}
-
-fn spell(ident: &mut Ident, frames: &[&Frame]) {
-    for frame in frames {
-        match frame.column(&ident.value) {
-            Found::Spelling(spelling) => {
-                ident.value = spelling;
-                return;
+        let spelled = match expr {
+            Expr::Identifier(ident) => frame::spell(ident, self.frames),
+            Expr::CompoundIdentifier(parts) => frame::spell_compound(parts, self.frames),
+            other => {
+                if let Expr::Cast { data_type, .. } = &*other {
+                    self.walk.seen.nested_casts |= casts::written(data_type).is_some();
+                }
+                literals::operands(other);
+                Ok(())
             }
-            Found::Unknown => return,
-            Found::Nothing => {}
-        }
-        if let Some(alias) = frame.alias(&ident.value) {
-            ident.value.clone_from(alias);
-            return;
+        };
+        match spelled {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
         }
     }
-}
-
-fn spell_compound(idents: &mut Vec<Ident>, frames: &[&Frame]) {
-    let written: Vec<String> = idents.iter().map(|ident| ident.value.clone()).collect();
-    for frame in frames {
-        for split in (1..written.len()).rev() {
-            let Some(relation) = relation_named(frame, &written[..split]) else { continue };
-            let mut spelled: Vec<Ident> =
-                relation.path.iter().map(|part| Ident::with_quote('`', part)).collect();
-            let columns = relation.columns.iter().flatten();
-            let mut column = idents[split].clone();
-            if let Some(spelling) = columns.into_iter().find(|name| same(name, &column.value)) {
-                column.value.clone_from(spelling);
-            }
-            spelled.push(column);
-            spelled.extend(idents[split + 1..].iter().cloned());
-            *idents = spelled;
-            return;
-        }
-    }
-    // A field of a column.
-    if let Some(first) = idents.first_mut() {
-        spell(first, frames);
-    }
-}
-
-/// The relation that a qualifier stands for: its alias, or the end of its name.
-fn relation_named<'f>(frame: &'f Frame, qualifier: &[String]) -> Option<&'f Relation> {
-    frame.relations.iter().find(|relation| {
-        relation.path.len() >= qualifier.len()
-            && relation.path.iter().rev().zip(qualifier.iter().rev()).all(|(a, b)| same(a, b))
-    })
-}
-
-fn named_as(alias: Option<&TableAlias>, path: Vec<String>, columns: Columns) -> Relation {
-    match alias {
-        None => Relation { path, columns },
-        Some(alias) => {
-            let columns = alias_columns(alias).or(columns);
-            Relation { path: vec![alias.name.value.clone()], columns }
-        }
-    }
-}
-
-fn alias_columns(alias: &TableAlias) -> Columns {
-    let names = alias.columns.iter().map(|column| column.name.value.clone());
-    (!alias.columns.is_empty()).then(|| names.collect())
 }
 
 fn columns(table: &annals::Table) -> Vec<String> {
     table.schema().fields().iter().map(|field| field.name().clone()).collect()
 }
 
-/// What ORDER BY may name where there is no select.
-fn given(columns: Columns) -> Frame {
-    Frame { aliases: columns.unwrap_or_default(), ..Frame::default() }
+/// Whether a star gives all columns, and as they are.
+fn is_whole(options: &WildcardAdditionalOptions) -> bool {
+    options.opt_ilike.is_none()
+        && options.opt_exclude.is_none()
+        && options.opt_except.is_none()
+        && options.opt_replace.is_none()
+        && options.opt_rename.is_none()
 }
 
 /// Which side a join without one is of. `DataFusion` wants to be told.

@@ -26,6 +26,7 @@ use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast;
 
+pub use self::partitions::partitions_last;
 use self::rows::Rows;
 use crate::error::SqlError;
 use crate::planner;
@@ -308,6 +309,11 @@ impl Work<'_> {
     fn name(&self, name: &Name) -> Result<TableName, SqlError> {
         self.scope.name(&name.0)
     }
+
+    /// The name of something that is to be there.
+    fn known(&self, name: &Name) -> Result<TableName, SqlError> {
+        self.scope.known(&name.0)
+    }
 }
 
 /// The table of this name, to be written to.
@@ -317,7 +323,7 @@ fn target(scope: &Scope, name: &Name, operation: &'static str) -> Result<Table, 
     {
         return Err(SqlError::NotATable { name, temporary: true, operation });
     }
-    let full = scope.name(&name.0)?;
+    let full = scope.known(&name.0)?;
     let Ok(table) = scope.snapshot().table(&full) else {
         return Err(match scope.find(&name.0) {
             Ok(Named::TempView(name, _)) => {
@@ -336,9 +342,5 @@ fn target(scope: &Scope, name: &Name, operation: &'static str) -> Result<Table, 
 
 /// That a name stands for nothing.
 fn no_table(scope: &Scope, name: &Name) -> SqlError {
-    let database = match &name.0[..] {
-        [.., database, _] => database.clone(),
-        _ => scope.database().as_str().to_owned(),
-    };
-    SqlError::NoTable { name: name.0.clone(), database, version: scope.snapshot().version() }
+    scope.no_table(&name.0)
 }

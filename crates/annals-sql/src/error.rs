@@ -10,6 +10,7 @@ use arrow::datatypes::DataType;
 use datafusion::common::{Column, SchemaError, TableReference};
 use datafusion::error::DataFusionError;
 
+use crate::casing::twice;
 use crate::parse::ParseError;
 
 /// Why a statement did not run, or did not end.
@@ -69,6 +70,8 @@ pub enum SqlError {
     AmbiguousColumn {
         /// The parts of the name.
         name: Vec<String>,
+        /// The full names of what it may stand for, as far as they are known.
+        among: Vec<Vec<String>>,
     },
 
     /// A temporary view of the name exists.
@@ -217,6 +220,24 @@ pub enum SqlError {
         database: String,
     },
 
+    /// A table is to be divided by a column that it does not have.
+    #[error("{table} has no column `{column}` to be partitioned by; it has {}", .columns.join(", "))]
+    NoPartitionColumn {
+        /// The table.
+        table: TableName,
+        /// The column.
+        column: String,
+        /// The columns that there are.
+        columns: Vec<String>,
+    },
+
+    /// A table is to be divided by all of its columns.
+    #[error("{table} cannot be partitioned by all of its columns; leave one out")]
+    AllPartitionColumns {
+        /// The table.
+        table: TableName,
+    },
+
     /// The table has no partitions, and partitions were named.
     #[error("{table} is not partitioned")]
     NotPartitioned {
@@ -346,6 +367,20 @@ pub enum SqlError {
         expected: &'static [&'static str],
     },
 
+    /// A value is cast to a type that values of its type cannot be cast to.
+    #[error(
+        "{expr}, which is {}, cannot be cast to {}; structs have as many fields, of the same names and in the same order",
+        crate::types::sql_type_name(.from), crate::types::sql_type_name(.to)
+    )]
+    CannotCast {
+        /// The value.
+        expr: String,
+        /// Its type.
+        from: DataType,
+        /// The type that it is cast to.
+        to: DataType,
+    },
+
     /// The statement is understood and not supported.
     #[error("{what} is not supported; {instead}")]
     Unsupported {
@@ -438,7 +473,7 @@ impl From<DataFusionError> for SqlError {
                     available: valid_fields.iter().map(parts).collect(),
                 },
                 SchemaError::AmbiguousReference { field } => {
-                    Self::AmbiguousColumn { name: parts(&field) }
+                    Self::AmbiguousColumn { name: parts(&field), among: Vec::new() }
                 }
                 other => Self::Plan(DataFusionError::SchemaError(Box::new(other), backtrace)),
             },
@@ -468,7 +503,7 @@ impl From<SqlError> for DataFusionError {
 
 fn parts(column: &Column) -> Vec<String> {
     let relation = column.relation.iter().flat_map(TableReference::to_vec);
-    relation.chain([column.name.clone()]).collect()
+    relation.chain([twice::plain(&column.name).to_owned()]).collect()
 }
 
 fn quoted(parts: &[String]) -> String {

@@ -49,6 +49,7 @@ pub mod gather;
 pub mod keep;
 mod nulls;
 pub mod parse;
+pub mod pattern;
 mod planner;
 mod predicate;
 mod pruning;
@@ -65,6 +66,7 @@ pub mod view;
 
 pub use catalog::{AnnalsCatalog, AnnalsDatabase};
 pub use error::SqlError;
+pub use pattern::NamePattern;
 pub use scope::{Scope, ScopeView};
 pub use session::{SqlSession, SqlSessionBuilder};
 pub use table::AnnalsTable;

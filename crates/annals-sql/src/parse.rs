@@ -6,6 +6,7 @@
 //!
 //! Nothing is resolved here, so parsing needs no session and no store.
 
+pub(crate) mod casts;
 mod chains;
 mod commands;
 mod dialect;

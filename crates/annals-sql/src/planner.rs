@@ -4,6 +4,8 @@
 //! plans then. Here the planner asks the scope as it goes: nothing is resolved twice, nothing
 //! waits, and what a statement sees cannot change on the way.
 
+mod nested;
+
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -106,10 +108,13 @@ fn set_operations(mut body: &ast::SetExpr) -> usize {
 /// The plan of a query.
 pub(crate) fn plan_query(scope: &Scope, mut query: ast::Query) -> Result<LogicalPlan, SqlError> {
     with_room(levels(&query), || {
-        casing::query(scope, &mut query);
+        let seen = casing::query(scope, &mut query)?;
         let statement = ast::Statement::Query(Box::new(query));
         let names = Names::new(scope);
         let plan = SqlToRel::new(&names).sql_statement_to_plan(statement)?;
+        if seen.nested_casts {
+            nested::check_plan(&plan)?;
+        }
         Ok(casing::twice::as_written(typed(plan)?)?)
     })
 }
@@ -147,9 +152,13 @@ pub(crate) fn plan_expr(
     schema: &DFSchema,
 ) -> Result<Expr, SqlError> {
     with_room(levels(&expr), || {
-        casing::expr(scope, &mut expr, schema);
+        let seen = casing::expr(scope, &mut expr, schema)?;
         let names = Names::new(scope);
-        Ok(SqlToRel::new(&names).sql_to_expr(expr, schema, &mut PlannerContext::new())?)
+        let expr = SqlToRel::new(&names).sql_to_expr(expr, schema, &mut PlannerContext::new())?;
+        if seen.nested_casts {
+            nested::check(&expr, schema)?;
+        }
+        Ok(expr)
     })
 }
 
@@ -223,7 +232,7 @@ impl ContextProvider for Names<'_> {
     }
 
     fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {
-        self.scope.type_planner().cloned()
+        Some(Arc::clone(self.scope.type_planner()))
     }
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {

@@ -8,6 +8,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use annals::error::NameError;
 use annals::{DatabaseName, ReadError, Snapshot, Store, Table, TableName, TransactionView};
 use datafusion::catalog::TableProvider;
 use datafusion::common::DFSchema;
@@ -45,7 +46,7 @@ pub(crate) struct ScopeParts {
     pub(crate) files: FileAccess,
     pub(crate) state: Arc<SessionState>,
     /// A state does not tell its own.
-    pub(crate) type_planner: Option<Arc<dyn TypePlanner>>,
+    pub(crate) type_planner: Arc<dyn TypePlanner>,
 }
 
 /// The version of the store that a statement sees.
@@ -126,8 +127,8 @@ impl Scope {
         }
     }
 
-    pub(crate) fn type_planner(&self) -> Option<&Arc<dyn TypePlanner>> {
-        self.inner.type_planner.as_ref()
+    pub(crate) fn type_planner(&self) -> &Arc<dyn TypePlanner> {
+        &self.inner.type_planner
     }
 
     /// The temporary views as they were when the statement began.
@@ -156,7 +157,8 @@ impl Scope {
     ///
     /// # Errors
     ///
-    /// [`SqlError::Name`] or [`SqlError::NoCatalog`].
+    /// [`SqlError::Name`] or [`SqlError::NoCatalog`]; [`SqlError::NoDatabase`] if the database's
+    /// name has no letters, which is the name of none.
     pub fn name(&self, parts: &[impl AsRef<str>]) -> Result<TableName, SqlError> {
         let mut parts: Vec<&str> = parts.iter().map(AsRef::as_ref).collect();
         if parts.len() == 3 {
@@ -168,12 +170,43 @@ impl Scope {
         }
         match parts.as_slice() {
             [table] => Ok(TableName::new(&self.database, table)?),
+            ["", _] => Err(self.no_database("")),
             [database, table] => Ok(TableName::new(&DatabaseName::new(database)?, table)?),
             parts => Err(SqlError::Unsupported {
                 what: format!("a name of {} parts", parts.len()),
                 instead: "write `table`, `database.table` or `catalog.database.table`".to_owned(),
             }),
         }
+    }
+
+    /// The full name of something that is to be there. What has no letters is no name to make
+    /// anything by, so nothing is called so.
+    ///
+    /// # Errors
+    ///
+    /// [`SqlError::NoTable`] if a part has no letters, and as for [`name`](Self::name).
+    pub(crate) fn known(&self, parts: &[impl AsRef<str>]) -> Result<TableName, SqlError> {
+        self.name(parts).map_err(|error| match error {
+            SqlError::Name(NameError::Empty { .. }) | SqlError::NoDatabase { .. } => {
+                self.no_table(parts)
+            }
+            error => error,
+        })
+    }
+
+    /// That a name stands for nothing.
+    pub(crate) fn no_table(&self, parts: &[impl AsRef<str>]) -> SqlError {
+        let name: Vec<String> = parts.iter().map(|part| part.as_ref().to_owned()).collect();
+        let database = match &name[..] {
+            [.., database, _] => database.clone(),
+            _ => self.database.as_str().to_owned(),
+        };
+        SqlError::NoTable { name, database, version: self.snapshot().version() }
+    }
+
+    /// That no database has the name.
+    pub(crate) fn no_database(&self, name: &str) -> SqlError {
+        SqlError::NoDatabase { name: name.to_owned(), version: self.snapshot().version() }
     }
 
     /// What a name stands for: a temporary view if it has one part and there is one, a global
@@ -196,14 +229,10 @@ impl Scope {
             }
             _ => {}
         }
-        let name = self.name(parts)?;
+        let name = self.known(parts)?;
         match self.inner.view.table(&name) {
             Ok(table) => Ok(Named::Table(table)),
-            Err(ReadError::Catalog { version, .. }) => Err(SqlError::NoTable {
-                name: parts.iter().map(|part| part.as_ref().to_owned()).collect(),
-                database: name.database_str().to_owned(),
-                version,
-            }),
+            Err(ReadError::Catalog { .. }) => Err(self.no_table(parts)),
             Err(error) => Err(error.into()),
         }
     }

@@ -23,6 +23,7 @@ use crate::division::WholeDivision;
 use crate::error::SqlError;
 use crate::files::FileAccess;
 use crate::parse;
+use crate::parse::casts::NestedTypes;
 use crate::planner;
 use crate::rules;
 use crate::scope::{Scope, ScopeParts, ScopeView};
@@ -39,7 +40,7 @@ struct Inner {
     store: Store,
     catalog: Arc<str>,
     state: RwLock<Arc<SessionState>>,
-    type_planner: Option<Arc<dyn TypePlanner>>,
+    type_planner: Arc<dyn TypePlanner>,
     database: RwLock<DatabaseName>,
     local_views: RwLock<Arc<ViewMap>>,
     global_views: Arc<RwLock<Arc<ViewMap>>>,
@@ -148,7 +149,8 @@ impl SqlSessionBuilder {
         for configure in self.configure {
             builder = configure(builder);
         }
-        let type_planner = builder.type_planner().clone();
+        let type_planner: Arc<dyn TypePlanner> =
+            Arc::new(NestedTypes(builder.type_planner().clone()));
         let inner = Inner {
             store: self.store,
             catalog: self.catalog,

@@ -132,14 +132,21 @@ fn as_captured(
     columns: &Captured,
 ) -> Result<LogicalPlan, SqlError> {
     let now = plan.schema().fields();
-    let find = |name: &String| {
-        let exact = now.iter().position(|field| field.name() == name);
-        exact.or_else(|| now.iter().position(|f| f.name().to_lowercase() == name.to_lowercase()))
+    // Of several columns of one name, the second is the second that has it.
+    let find = |index: usize, name: &String| {
+        let before = columns.given[..index].iter();
+        let exact = before.clone().filter(|other| *other == name).count();
+        let folded = name.to_lowercase();
+        let other_case = before.filter(|other| other.to_lowercase() == folded).count();
+        let all = || now.iter().enumerate();
+        let mut spelled = all().filter(|(_, field)| field.name() == name);
+        let mut named = all().filter(|(_, field)| field.name().to_lowercase() == folded);
+        spelled.nth(exact).or_else(|| named.nth(other_case)).map(|(at, _)| at)
     };
     let mut exprs = Vec::with_capacity(columns.given.len());
     let mut unchanged = now.len() == columns.given.len();
     for (index, (name, field)) in columns.given.iter().zip(columns.schema.fields()).enumerate() {
-        let Some(at) = find(name) else {
+        let Some(at) = find(index, name) else {
             return Err(SqlError::ViewOutdated {
                 view: view.to_owned(),
                 column: name.clone(),

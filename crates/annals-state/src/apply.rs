@@ -109,7 +109,7 @@ struct Applied {
     target: Target,
     metrics: Metrics,
     discarded: Vec<VersionId>,
-    dropped: Vec<TableId>,
+    tables: Vec<TableId>,
 }
 
 impl Catalog {
@@ -165,7 +165,7 @@ impl Catalog {
             metrics: applied.metrics,
             location: staged.location.clone(),
             discarded: applied.discarded,
-            dropped: applied.dropped,
+            tables: applied.tables,
         })
     }
 
@@ -236,7 +236,7 @@ impl Catalog {
         self.tables.insert(Arc::new(table));
         self.count_tables(&name.database(), 1, place);
         let target = Target::Table { name, id, ordinal: 0 };
-        Ok(Applied { kind, target, metrics, discarded: Vec::new(), dropped: Vec::new() })
+        Ok(Applied { kind, target, metrics, discarded: Vec::new(), tables: Vec::new() })
     }
 
     fn replace(
@@ -362,8 +362,8 @@ impl Catalog {
         self.count_tables(&from.database(), -1, place);
         self.count_tables(&to.database(), 1, place);
         let kind = OperationKind::Rename { to };
-        let (metrics, discarded, dropped) = (Metrics::default(), Vec::new(), Vec::new());
-        Ok(Applied { kind, target, metrics, discarded, dropped })
+        let (metrics, discarded, tables) = (Metrics::default(), Vec::new(), Vec::new());
+        Ok(Applied { kind, target, metrics, discarded, tables })
     }
 
     fn drop_table(&mut self, name: &TableName, place: &Place) -> Result<Applied, CatalogError> {
@@ -381,7 +381,7 @@ impl Catalog {
             },
             metrics: removed_with(&table.state),
             discarded: discarded_by(&table, place),
-            dropped: Vec::new(),
+            tables: Vec::new(),
         })
     }
 
@@ -406,7 +406,7 @@ impl Catalog {
         let name = next.name().clone();
         let target = Target::Table { name, id: next.id, ordinal: next.ordinal };
         self.tables.insert(Arc::new(next));
-        Applied { kind, target, metrics, discarded, dropped: Vec::new() }
+        Applied { kind, target, metrics, discarded, tables: Vec::new() }
     }
 
     fn count_tables(&mut self, name: &DatabaseName, by: i64, place: &Place) {
@@ -430,8 +430,8 @@ struct Replacement<'a> {
 impl Applied {
     fn to_database(kind: OperationKind, name: &DatabaseName) -> Self {
         let target = Target::Database(name.clone());
-        let (metrics, discarded, dropped) = (Metrics::default(), Vec::new(), Vec::new());
-        Self { kind, target, metrics, discarded, dropped }
+        let (metrics, discarded, tables) = (Metrics::default(), Vec::new(), Vec::new());
+        Self { kind, target, metrics, discarded, tables }
     }
 }
 

@@ -109,16 +109,16 @@ pub struct Operation {
     /// For an overwrite that was not computed from what it replaced: the versions after its base
     /// whose rows it discarded.
     pub discarded: Vec<VersionId>,
-    /// The tables that went with a dropped database.
-    pub dropped: Vec<TableId>,
+    /// The tables that it did something to, where its target is none: those that went with a
+    /// dropped database, and those that a restore of the store brought back, changed or took away.
+    pub tables: Vec<TableId>,
 }
 
 impl Operation {
     /// Whether it did something to this table, under whatever name.
     pub fn touches(&self, id: TableId) -> bool {
         match &self.target {
-            Target::Store => true,
-            Target::Database(_) => self.dropped.contains(&id),
+            Target::Store | Target::Database(_) => self.tables.contains(&id),
             Target::Table { id: of, .. } => *of == id,
         }
     }

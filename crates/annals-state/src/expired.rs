@@ -42,7 +42,7 @@ impl Expired {
 pub(crate) fn entries_removed(commit: &Commit) -> u64 {
     let mut entries: u64 = 0;
     for operation in commit.operations.iter() {
-        // The record of a restore does not tell how many tables it was about.
+        // The record of a restore does not tell how many entries of each table it took away.
         if operation.target == Target::Store {
             return u64::MAX;
         }
@@ -57,7 +57,7 @@ pub(crate) fn entries_removed(commit: &Commit) -> u64 {
             _ => rows_removed.saturating_add(rows_updated),
         };
         let removed = chunks_removed.saturating_add(changed);
-        let others = 1 + operation.dropped.len() as u64;
+        let others = 1 + operation.tables.len() as u64;
         entries = entries.saturating_add(removed).saturating_add(others);
     }
     entries

@@ -250,6 +250,8 @@ pub enum Removal {
 pub enum SchemaChange {
     /// Add columns at the end; they must be nullable, for the rows that are there have no value.
     AddColumns(Vec<FieldRef>),
+    /// The same, but before the columns at the end that rows are divided by.
+    AddColumnsBeforePartitions(Vec<FieldRef>),
     /// Give a column another name.
     RenameColumn {
         /// The name so far.
@@ -288,7 +290,7 @@ impl SchemaChange {
                 .join(", ")
         };
         match self {
-            Self::AddColumns(fields) => {
+            Self::AddColumns(fields) | Self::AddColumnsBeforePartitions(fields) => {
                 let names: Vec<&str> = fields.iter().map(|f| f.name().as_str()).collect();
                 format!("add {}", list(&names))
             }

@@ -35,8 +35,8 @@ enum Scope {
 impl Scope {
     fn covers(&self, operation: &Operation) -> bool {
         match (self, &operation.target) {
-            (Self::Store, _) | (_, Target::Store) => true,
             (Self::Table(id), _) => operation.touches(*id),
+            (Self::Store, _) | (Self::Database(_), Target::Store) => true,
             (Self::Database(name), Target::Database(of)) => name == of,
             (Self::Database(name), Target::Table { name: of, .. }) => {
                 let moved_in = |to: &TableName| to.is_in(name);

@@ -1,6 +1,6 @@
-//! Name patterns as Spark's `SHOW TABLES LIKE` has them: `*` is any text, `|` separates
-//! alternatives, case does not count, all else stands for itself. Source: Spark's
-//! `StringUtils.filterPattern`.
+//! Name patterns: `*` is any text, `|` separates alternatives, case does not count, all else stands
+//! for itself. Those of Spark's `SHOW TABLES LIKE` are regular expressions besides, which
+//! `annals-sql` has; the engine needs no library for its own.
 
 /// Whether a name matches a pattern of [`Snapshot::tables_like`](crate::Snapshot::tables_like): `*`
 /// is any text, `|` separates alternatives, case does not count, all else stands for itself.

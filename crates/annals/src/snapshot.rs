@@ -103,8 +103,7 @@ impl Snapshot {
     }
 
     /// The tables and views of a database whose own name matches `pattern`: `*` stands for any
-    /// text, `|` separates alternatives, case does not count (the pattern of Spark's
-    /// `SHOW TABLES LIKE`).
+    /// text, `|` separates alternatives, case does not count.
     ///
     /// # Errors
     ///

@@ -180,3 +180,24 @@ fn the_history_of_a_table_tells_the_numbers_that_its_states_are_read_by() {
         }
     });
 }
+
+#[test]
+fn a_restore_of_the_store_is_no_state_of_a_table_that_it_left_alone() {
+    let (store, session) = new_session();
+    run(async {
+        session.sql("CREATE TABLE same AS SELECT 1 AS n").await.unwrap();
+        session.sql("CREATE TABLE other AS SELECT 1 AS n").await.unwrap();
+        session.sql("INSERT INTO other VALUES (2)").await.unwrap();
+        store.restore(2).unwrap();
+        session.sql("CREATE TABLE late AS SELECT 1 AS n").await.unwrap();
+        session.sql("INSERT INTO same VALUES (2)").await.unwrap();
+        for table in ["same", "late", "other"] {
+            let ordinals = column(&session, &format!("DESCRIBE HISTORY {table}")).await;
+            let sql = format!("SELECT count(*) FROM history('{table}')");
+            assert_eq!(column(&session, &sql).await, [ordinals.len().to_string()], "{table}");
+            let states: Vec<String> =
+                (0..=store.table(table).unwrap().ordinal()).rev().map(|n| n.to_string()).collect();
+            assert_eq!(ordinals, states, "{table}");
+        }
+    });
+}

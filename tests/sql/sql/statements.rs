@@ -83,6 +83,7 @@ macro_rules! files {
 files![
     alter,
     casing,
+    casts,
     databases,
     delete_update,
     insert,
@@ -94,5 +95,6 @@ files![
     tables,
     transactions,
     travel,
+    twice,
     views,
 ];

@@ -141,6 +141,20 @@ const WRITES: [(&str, &str, usize); 8] = [
 /// More than is kept beside the chunks: what one of these is copied from, and what is on its way.
 const LIVE_MAX: usize = 16;
 
+/// Runs a statement until it has read some batches of the source, and drops it then.
+async fn stopped(source: &Source, statement: impl Future) {
+    let some = async {
+        while source.buffers.lock().unwrap().len() < 50 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        () = some => {}
+        _ = statement => panic!("it ended, and nobody stopped it"),
+    }
+}
+
 #[test]
 fn rows_go_into_the_store_as_they_come() {
     for (sql, table, rows) in WRITES {
@@ -195,18 +209,7 @@ fn rows_of_several_partitions_are_all_there_or_none_of_them() {
 
             let source = Source::new(|_, _| Ok(()));
             source.shown_often_to(&session, PARTS);
-            runtime.block_on(async {
-                let some = async {
-                    while source.buffers.lock().unwrap().len() < 50 {
-                        tokio::task::yield_now().await;
-                    }
-                };
-                tokio::select! {
-                    biased;
-                    () = some => {}
-                    _ = session.sql(sql) => panic!("{sql}: nobody stopped it"),
-                }
-            });
+            runtime.block_on(stopped(&source, session.sql(sql)));
             gone(&source);
             assert_eq!(store.version(), before, "{sql}");
 
@@ -303,19 +306,7 @@ fn a_statement_that_is_dropped_on_the_way_writes_nothing() {
         let source = Source::new(|_, _| Ok(()));
         source.shown_to(&session);
         let before = store.version();
-        run(async {
-            let statement = session.sql(sql);
-            let some = async {
-                while source.buffers.lock().unwrap().len() < 50 {
-                    tokio::task::yield_now().await;
-                }
-            };
-            tokio::select! {
-                biased;
-                () = some => {}
-                _ = statement => panic!("{sql}: nobody stopped it"),
-            }
-        });
+        run(stopped(&source, session.sql(sql)));
         assert_eq!((store.version(), source.live()), (before, 0), "{sql}");
         assert!(source.buffers.lock().unwrap().len() < BATCHES, "{sql}");
     }

@@ -1,6 +1,7 @@
 //! What can be wrong with statements beyond queries.
 
 use annals::TableName;
+use annals::error::NameError;
 use annals_sql::SqlError;
 
 use super::columns::{listed, mismatch, quoted_path, quoted_type};
@@ -8,6 +9,7 @@ use super::short;
 use crate::error::SparkError;
 use crate::names::{self, CATALOG, GLOBAL_TEMP, Parts};
 use crate::types::quote;
+use crate::writer::checks;
 
 /// A text with its parts in backticks: `a.b` as `` `a`.`b` ``.
 fn name_text(name: &str) -> String {
@@ -36,6 +38,7 @@ pub(super) fn statement(error: &SqlError) -> Option<SparkError> {
         )
     };
     Some(match error {
+        SqlError::Name(NameError::Empty { .. }) => names::not_to_be_created(""),
         SqlError::TempViewExists { name } => SparkError::new(
             "TEMP_TABLE_OR_VIEW_ALREADY_EXISTS",
             [("relationName", name_text(name))],
@@ -118,6 +121,12 @@ pub(super) fn statement(error: &SqlError) -> Option<SparkError> {
             "RENAME_TABLE_SOURCE_DESTINATION_DATABASE_MISMATCH",
             [("db", quote(table.database_str())), ("newDb", quote(database))],
         ),
+        SqlError::NoPartitionColumn { table, column, columns } => {
+            checks::not_defined("partition", column, table, columns)
+        }
+        SqlError::AllPartitionColumns { .. } => {
+            SparkError::plain("ALL_PARTITION_COLUMNS_NOT_ALLOWED")
+        }
         SqlError::NotPartitioned { table } => SparkError::new(
             "INVALID_PARTITION_OPERATION.PARTITION_SCHEMA_IS_EMPTY",
             [("name", names::full(table))],
@@ -128,6 +137,14 @@ pub(super) fn statement(error: &SqlError) -> Option<SparkError> {
         SqlError::PartitionExists { table, partition: named } => {
             partition("PARTITIONS_ALREADY_EXIST", table, named)
         }
+        SqlError::CannotCast { expr, from, to } => SparkError::new(
+            "DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION",
+            [
+                ("srcType", quoted_type(from)),
+                ("targetType", quoted_type(to)),
+                ("sqlExpr", format!("\"{expr}\"")),
+            ],
+        ),
         SqlError::Operand { expr, found, expected } => SparkError::new(
             "DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE",
             [

@@ -42,8 +42,14 @@ fn exists_already(name: &str) -> SparkError {
     SparkError::new("COLUMN_ALREADY_EXISTS", [("columnName", quote(name))])
 }
 
-fn not_defined(kind: &str, column: &str, table: &TableName, schema: &Schema) -> SparkError {
-    let columns: Vec<String> = schema.fields().iter().map(|field| quote(field.name())).collect();
+/// A table is to be divided by a column that is none of its own.
+pub(crate) fn not_defined(
+    kind: &str,
+    column: &str,
+    table: &TableName,
+    columns: &[impl AsRef<str>],
+) -> SparkError {
+    let columns: Vec<String> = columns.iter().map(|column| quote(column.as_ref())).collect();
     SparkError::new(
         "COLUMN_NOT_DEFINED_IN_TABLE",
         [
@@ -76,7 +82,7 @@ pub(crate) fn create(
     let partitions: Vec<&str> = partition_by.iter().map(String::as_str).collect();
     for column in &partitions {
         if find(schema, column).is_none() {
-            return Err(not_defined("partition", column, table, schema));
+            return Err(not_defined("partition", column, table, &columns));
         }
     }
     if let Some(name) = twice(&partitions) {
@@ -102,7 +108,7 @@ pub(crate) fn create(
     for (kind, columns) in [("bucket", &buckets.columns), ("sort", &buckets.sorted_by)] {
         for column in columns {
             if find(schema, column).is_none() {
-                return Err(not_defined(kind, column, table, schema));
+                return Err(not_defined(kind, column, table, columns));
             }
             if kind == "bucket" && partitions.iter().any(|part| part.eq_ignore_ascii_case(column)) {
                 return Err(SparkError::new(
@@ -142,12 +148,7 @@ pub(crate) fn partitions_last(
     schema: &SchemaRef,
     partition_by: &[String],
 ) -> Result<(SchemaRef, Vec<usize>), SparkError> {
-    let place = |name: &str| {
-        schema.fields().iter().position(|field| field.name().eq_ignore_ascii_case(name))
-    };
-    let last: Vec<usize> = partition_by.iter().filter_map(|name| place(name)).collect();
-    let first = (0..schema.fields().len()).filter(|index| !last.contains(index));
-    let order: Vec<usize> = first.chain(last.iter().copied()).collect();
+    let order = annals_sql::command::partitions_last(schema, partition_by);
     Ok((Arc::new(schema.project(&order).map_err(rows::arrow)?), order))
 }
 

@@ -1,9 +1,11 @@
 //! What Spark calls an item of a select list that has no name.
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr,
+    BinaryOperator, DataType, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArguments, UnaryOperator, Value,
 };
+
+use crate::parse::casts;
 
 /// The name of an item: of a column as it was written, of anything else its text in Spark's form.
 pub(super) fn of(expr: &Expr) -> String {
@@ -73,6 +75,10 @@ pub(super) fn of(expr: &Expr) -> String {
         Expr::Like { negated, expr, pattern, .. } => {
             let like = format!("{} LIKE {}", of(expr), of(pattern));
             if *negated { format!("(NOT {like})") } else { like }
+        }
+        Expr::Cast { expr, data_type, .. } if casts::written(data_type).is_some() => of(expr),
+        Expr::Cast { expr, data_type: DataType::Varchar(_) | DataType::Char(_), .. } => {
+            format!("CAST({} AS STRING)", of(expr))
         }
         Expr::Cast { expr, data_type, .. } => {
             format!("CAST({} AS {})", of(expr), data_type.to_string().to_uppercase())

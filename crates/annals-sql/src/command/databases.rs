@@ -1,5 +1,6 @@
 //! Databases: made, dropped, changed, chosen.
 
+use annals::error::NameError;
 use annals::{DatabaseName, NewDatabase, PropertyPatch};
 
 use super::rows::Rows;
@@ -12,25 +13,32 @@ use crate::statement::{Command, DatabaseChange, Name};
 /// The property that a location is recorded as.
 pub(super) const LOCATION: &str = "location";
 
-/// The name of a database: `db` or `catalog.db`.
+/// The name of a database that is to be there: `db` or `catalog.db`. No database's name is without
+/// letters.
 pub(super) fn database_name(
     scope: &Scope,
     catalog: &str,
     name: &Name,
 ) -> Result<DatabaseName, SqlError> {
+    new_database_name(scope, catalog, name).map_err(|error| match error {
+        SqlError::Name(NameError::Empty { .. }) => scope.no_database(&name.to_string()),
+        error => error,
+    })
+}
+
+/// The name of a database that is to be made.
+fn new_database_name(scope: &Scope, catalog: &str, name: &Name) -> Result<DatabaseName, SqlError> {
     match &name.0[..] {
         [database] => Ok(DatabaseName::new(database)?),
         [first, database] if first.eq_ignore_ascii_case(catalog) => {
             Ok(DatabaseName::new(database)?)
         }
-        parts => {
-            Err(SqlError::NoDatabase { name: parts.join("."), version: scope.snapshot().version() })
-        }
+        parts => Err(scope.no_database(&parts.join("."))),
     }
 }
 
 pub(super) fn missing(scope: &Scope, name: &DatabaseName) -> SqlError {
-    SqlError::NoDatabase { name: name.as_str().to_owned(), version: scope.snapshot().version() }
+    scope.no_database(name.as_str())
 }
 
 pub(super) fn choose(session: &SqlSession, name: &Name, database: bool) -> Result<Rows, SqlError> {
@@ -67,7 +75,7 @@ impl Work<'_> {
     pub(super) fn database(&mut self, command: &Command) -> Result<(), SqlError> {
         match command {
             Command::CreateDatabase { name, if_not_exists, comment, location, properties } => {
-                let name = self.database_name(name)?;
+                let name = new_database_name(&self.scope, self.session.catalog(), name)?;
                 if name.folded() == GLOBAL_TEMP {
                     return Err(SqlError::ReservedDatabase { name: name.as_str().to_owned() });
                 }

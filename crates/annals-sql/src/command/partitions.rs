@@ -4,15 +4,26 @@ use std::collections::BTreeSet;
 
 use annals::{Literal, Predicate, Table, col};
 use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::Schema;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use super::rows::Rows;
+use super::tables::same;
 use super::{Work, store, target};
 use crate::error::SqlError;
 use crate::planner;
 use crate::scope::Scope;
 use crate::session::SqlSession;
 use crate::statement::{Name, Partition};
+
+/// Where the columns of a table stand that is to be divided by some of them: as in Spark, these come
+/// last, in the order in which they are given here.
+pub fn partitions_last(schema: &Schema, by: &[String]) -> Vec<usize> {
+    let place = |name: &String| schema.fields().iter().position(|field| same(field.name(), name));
+    let last: Vec<usize> = by.iter().filter_map(place).collect();
+    let first = (0..schema.fields().len()).filter(|index| !last.contains(index));
+    first.chain(last.iter().copied()).collect()
+}
 
 /// The value of an expression without columns, in the type of a column.
 pub(super) fn constant(

@@ -9,6 +9,7 @@ use super::rows::Rows;
 use super::{databases, partitions, target};
 use crate::error::SqlError;
 use crate::keep;
+use crate::pattern::NamePattern;
 use crate::scope::{GLOBAL_TEMP, Named, Scope};
 use crate::session::SqlSession;
 use crate::statement::{Name, Show, quoted_if_needed};
@@ -18,18 +19,18 @@ pub(super) fn show(session: &SqlSession, what: Show) -> Result<Rows, SqlError> {
     let scope = session.scope();
     match what {
         Show::Databases { pattern } => {
-            let all = scope.snapshot().databases_like(pattern.as_deref().unwrap_or("*"));
-            Ok(Rows::none().text("namespace", all.iter().map(|database| database.name().folded())))
+            let pattern = NamePattern::of(pattern.as_deref());
+            let all = scope.snapshot().databases();
+            let names = all.iter().map(|database| database.name().folded());
+            Ok(Rows::none().text("namespace", names.filter(|name| pattern.matches(name))))
         }
         Show::Tables { database, pattern } => {
             let found = named(session, &scope, database.as_ref(), pattern.as_deref())?;
-            let found: Vec<_> = found.into_iter().filter(|found| found.fits).collect();
             Ok(listed(&found, "tableName"))
         }
         Show::Views { database, pattern } => {
             let found = named(session, &scope, database.as_ref(), pattern.as_deref())?;
-            let found: Vec<_> =
-                found.into_iter().filter(|found| found.fits && found.view).collect();
+            let found: Vec<_> = found.into_iter().filter(|found| found.view).collect();
             Ok(listed(&found, "viewName"))
         }
         Show::TableExtended { database, pattern } => {
@@ -68,15 +69,13 @@ pub(super) fn show(session: &SqlSession, what: Show) -> Result<Rows, SqlError> {
             names.extend(state.window_functions().keys());
             names.sort_unstable();
             names.dedup();
-            let fits = |name: &&&String| {
-                pattern.as_deref().is_none_or(|pattern| annals::name_matches(pattern, name))
-            };
-            let names: Vec<&String> = names.iter().filter(fits).copied().collect();
+            let pattern = NamePattern::of(pattern.as_deref());
+            names.retain(|name| pattern.matches(name));
             Ok(Rows::none().text("function", names))
         }
         Show::Catalogs { pattern } => {
             let catalog = session.catalog();
-            let fits = pattern.is_none_or(|pattern| annals::name_matches(&pattern, catalog));
+            let fits = NamePattern::of(pattern.as_deref()).matches(catalog);
             Ok(Rows::none().text("catalog", fits.then_some(catalog)))
         }
         Show::CurrentNamespace => {
@@ -92,7 +91,6 @@ struct Found {
     name: String,
     temporary: bool,
     view: bool,
-    fits: bool,
 }
 
 fn named(
@@ -105,38 +103,36 @@ fn named(
         Some(name) => databases::database_name(scope, session.catalog(), name)?,
         None => scope.database().clone(),
     };
-    let pattern = pattern.unwrap_or("*");
     let global = database.folded() == GLOBAL_TEMP;
-    let mut found = if global { Vec::new() } else { of_store(scope, &database, pattern)? };
+    let mut found = if global { Vec::new() } else { of_store(scope, &database)? };
     let mut temporary = |database: &str, name: &str| {
         found.push(Found {
             database: database.to_owned(),
             name: name.to_lowercase(),
             temporary: true,
             view: true,
-            fits: annals::name_matches(pattern, name),
         });
     };
     if global {
         scope.views().global_names().for_each(|name| temporary(GLOBAL_TEMP, name));
     }
     scope.views().local_names().for_each(|name| temporary("", name));
-    found.retain(|found| found.fits);
+    let pattern = NamePattern::of(pattern);
+    found.retain(|found| pattern.matches(&found.name));
     Ok(found)
 }
 
-fn of_store(scope: &Scope, database: &DatabaseName, pattern: &str) -> Result<Vec<Found>, SqlError> {
+fn of_store(scope: &Scope, database: &DatabaseName) -> Result<Vec<Found>, SqlError> {
     let snapshot = scope.snapshot();
     snapshot.database(database).map_err(|_| databases::missing(scope, database))?;
     let mut found = Vec::new();
-    for name in snapshot.tables_like(database, pattern)? {
+    for name in snapshot.tables(database)? {
         let table = snapshot.table(&name)?;
         found.push(Found {
             database: database.folded().to_owned(),
             name: name.table_folded().to_owned(),
             temporary: false,
             view: matches!(table.kind(), TableKind::View { .. }),
-            fits: true,
         });
     }
     found.sort_by(|one, other| one.name.cmp(&other.name));

@@ -8,8 +8,10 @@ use annals::{
     TableName,
 };
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast::TableVersion;
 
+use super::partitions::partitions_last;
 use super::{Work, no_table};
 use crate::error::SqlError;
 use crate::keep;
@@ -79,6 +81,8 @@ impl Work<'_> {
         match (&table.query, &table.like) {
             (Some(query), _) => {
                 let plan = self.plan(&query.query)?;
+                partition_columns(&name, plan.schema().as_arrow(), &details.partition_by)?;
+                let plan = with_partitions_last(plan, &details.partition_by)?;
                 let rows = self.gather(plan, None, &details.partition_by, Ok).await?;
                 self.create_filled(&name, rows, Nullability::Relaxed, &details, there)
             }
@@ -101,12 +105,12 @@ impl Work<'_> {
             }
             fields.push(field_of(column, relaxed));
         }
-        // As in Spark, the columns that rows are divided by come last.
-        let divides = |field: &Field| {
-            table.partition_by.iter().any(|by| by.eq_ignore_ascii_case(field.name()))
-        };
-        let (last, first): (Vec<Field>, Vec<Field>) = fields.into_iter().partition(divides);
-        Ok(Arc::new(Schema::new(first.into_iter().chain(last).collect::<Vec<_>>())))
+        let schema = Schema::new(fields);
+        partition_columns(&self.name(&table.name)?, &schema, &table.partition_by)?;
+        let order = partitions_last(&schema, &table.partition_by);
+        let columns: Vec<FieldRef> =
+            order.into_iter().map(|at| Arc::clone(&schema.fields()[at])).collect();
+        Ok(Arc::new(Schema::new(columns)))
     }
 
     fn relaxed(&self) -> bool {
@@ -221,8 +225,10 @@ impl Work<'_> {
         {
             return Ok(());
         }
-        let full = match self.name(name) {
-            Err(SqlError::NoCatalog { .. }) if if_exists => return Ok(()),
+        let full = match self.known(name) {
+            Err(SqlError::NoCatalog { .. } | SqlError::NoTable { .. }) if if_exists => {
+                return Ok(());
+            }
             full => full?,
         };
         match self.snapshot().table(&full) {
@@ -245,7 +251,7 @@ impl Work<'_> {
     }
 
     pub(super) fn restore(&mut self, name: &Name, at: &TableVersion) -> Result<(), SqlError> {
-        let full = self.name(name)?;
+        let full = self.known(name)?;
         let moment = moment_of(&self.scope, at)?;
         let at = match (&moment, self.snapshot().table(&full)) {
             (Moment::Timestamp(timestamp), _) => At::Timestamp(*timestamp),
@@ -269,7 +275,7 @@ impl Work<'_> {
         let table = match change {
             // `ALTER TABLE` renames views and sets their properties, too.
             TableChange::Rename(_) | TableChange::Set(_) | TableChange::Unset(_) => {
-                let full = self.name(name)?;
+                let full = self.known(name)?;
                 let table = self.snapshot().table(&full);
                 table.map_err(|_| no_table(&self.scope, name))?
             }
@@ -354,7 +360,7 @@ impl Work<'_> {
             }
             fields.push(Arc::new(field_of(column, false)));
         }
-        self.tx.add_columns(table.name(), fields)?;
+        self.tx.alter_table(table.name(), [SchemaChange::AddColumnsBeforePartitions(fields)])?;
         // Rows that are there get the default as a value.
         let defaults = columns.iter().filter(|column| column.default.is_some());
         let values = defaults.map(|column| {
@@ -436,13 +442,44 @@ impl Work<'_> {
         let added: Vec<FieldRef> =
             columns.iter().filter(is_new).map(|column| Arc::new(field_of(column, false))).collect();
         if !added.is_empty() {
-            changes.push(SchemaChange::AddColumns(added));
+            changes.push(SchemaChange::AddColumnsBeforePartitions(added));
         }
         if !dropped.is_empty() {
             changes.push(SchemaChange::DropColumns(dropped));
         }
         Ok(self.tx.alter_table(table.name(), changes)?)
     }
+}
+
+/// Refuses to divide rows by what is no column.
+fn partition_columns(table: &TableName, schema: &Schema, by: &[String]) -> Result<(), SqlError> {
+    let is_there = |name: &str| schema.fields().iter().any(|field| same(field.name(), name));
+    if let Some(column) = by.iter().find(|name| !is_there(name)) {
+        return Err(SqlError::NoPartitionColumn {
+            table: table.clone(),
+            column: column.clone(),
+            columns: schema.fields().iter().map(|field| field.name().clone()).collect(),
+        });
+    }
+    let again = |at: &usize| by[..*at].iter().any(|other| same(other, &by[*at]));
+    if let Some(at) = (0..by.len()).find(again) {
+        return Err(SqlError::ColumnTwice { name: by[at].to_lowercase() });
+    }
+    if !by.is_empty() && by.len() == schema.fields().len() {
+        return Err(SqlError::AllPartitionColumns { table: table.clone() });
+    }
+    Ok(())
+}
+
+/// The query with the columns last that the table is divided by.
+fn with_partitions_last(plan: LogicalPlan, by: &[String]) -> Result<LogicalPlan, SqlError> {
+    let order = partitions_last(plan.schema().as_arrow(), by);
+    if order.is_sorted() {
+        return Ok(plan);
+    }
+    let columns = order.into_iter().map(|at| Expr::from(plan.schema().qualified_field(at)));
+    let columns: Vec<Expr> = columns.collect();
+    Ok(LogicalPlanBuilder::from(plan).project(columns)?.build()?)
 }
 
 /// Whether two names are equal but for case.

@@ -7,7 +7,8 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use annals::{NewView, Table, TableKind};
+use annals::error::NameError;
+use annals::{NewView, Table, TableKind, TableName};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::sql::sqlparser::ast::{self, Visit, Visitor};
 
@@ -87,6 +88,10 @@ fn temporary(
         }
         [] => unreachable!("a name has a part"),
     };
+    if name.is_empty() {
+        // Nothing could name it: plans have no relation without a name.
+        return Err(NameError::Empty { text: String::new() }.into());
+    }
     let views = scope.views();
     let there = if global { views.global(name) } else { views.local(name) };
     if there.is_some() && !view.replace {
@@ -155,9 +160,10 @@ impl Work<'_> {
         if let Some(temporary) = temporary_in(&self.scope, &view.query.query) {
             return Err(SqlError::TempReference { name: name.to_string(), temporary });
         }
-        if view.replace && names_itself(&self.scope, &name, &view.query.query) {
-            let name = name.to_string();
-            return Err(SqlError::ViewCycle { chain: vec![name.clone(), name] });
+        if view.replace
+            && let Some(chain) = circle(&self.scope, &name, &view.query.query)
+        {
+            return Err(SqlError::ViewCycle { chain });
         }
         let captured = columns(&self.scope, view)?;
         let mut new = self.view(&view.query.text, &captured.schema, &captured.given);
@@ -191,18 +197,22 @@ impl Work<'_> {
             }
             _ => {}
         }
-        let full = self.name(name)?;
-        let Ok(table) = self.snapshot().table(&full) else {
-            return match if_exists {
-                true => Ok(()),
-                false => Err(no_table(&self.scope, name)),
-            };
+        let there = self.known(name).map(|full| self.snapshot().table(&full));
+        let table = match there {
+            Ok(Ok(table)) => table,
+            Ok(Err(_)) | Err(SqlError::NoTable { .. }) => {
+                return match if_exists {
+                    true => Ok(()),
+                    false => Err(no_table(&self.scope, name)),
+                };
+            }
+            Err(error) => return Err(error),
         };
         if view_text(&table).is_none() {
             let name = table.name().to_string();
             return Err(SqlError::NotAView { name, temporary: false, operation: "DROP VIEW" });
         }
-        Ok(self.tx.drop_table(&full)?)
+        Ok(self.tx.drop_table(table.name())?)
     }
 
     pub(super) fn alter_view(&mut self, name: &Name, change: &ViewChange) -> Result<(), SqlError> {
@@ -255,36 +265,45 @@ fn replacing(name: &Name, kind: ViewKind, query: &QueryText) -> CreateView {
     }
 }
 
-/// Whether a query names a view, directly or by other views.
-fn names_itself(scope: &Scope, view: &annals::TableName, query: &ast::Query) -> bool {
+/// The way from a view back to it, if its query names it, directly or by other views.
+fn circle(scope: &Scope, view: &TableName, query: &ast::Query) -> Option<Vec<String>> {
     struct Names<'a> {
         scope: &'a Scope,
-        view: &'a annals::TableName,
-        depth: usize,
+        view: &'a TableName,
+        /// The views that name each other down to the query.
+        chain: Vec<String>,
+        /// Those that were gone into already: several may name the same.
+        seen: &'a mut HashSet<String>,
     }
     impl Visitor for Names<'_> {
-        type Break = ();
+        type Break = Vec<String>;
 
-        fn pre_visit_relation(&mut self, name: &ast::ObjectName) -> ControlFlow<()> {
+        fn pre_visit_relation(&mut self, name: &ast::ObjectName) -> ControlFlow<Vec<String>> {
             let parts: Vec<String> =
                 name.0.iter().filter_map(|part| part.as_ident()).map(|i| i.value.clone()).collect();
             let Ok(Named::Table(table)) = self.scope.find(&parts) else {
                 return ControlFlow::Continue(());
             };
+            let step = table.name().to_string();
+            let chain: Vec<String> = self.chain.iter().cloned().chain([step.clone()]).collect();
             if table.name() == self.view {
-                return ControlFlow::Break(());
+                return ControlFlow::Break(chain);
+            }
+            // Those that lie deeper are refused when the query is planned.
+            if chain.len() > crate::view::DEPTH_MAX + 1 || !self.seen.insert(step) {
+                return ControlFlow::Continue(());
             }
             let Some(text) = view_text(&table) else { return ControlFlow::Continue(()) };
             let Ok(inner) = crate::parse::parse_query(text) else {
                 return ControlFlow::Continue(());
             };
-            if self.depth == 0 {
-                return ControlFlow::Break(());
-            }
-            let inside = Names { scope: self.scope, view: self.view, depth: self.depth - 1 };
-            inner.visit(&mut { inside })
+            let (scope, view, seen) = (self.scope, self.view, &mut *self.seen);
+            inner.visit(&mut Names { scope, view, chain, seen })
         }
     }
-    let depth = crate::view::DEPTH_MAX;
-    query.visit(&mut Names { scope, view, depth }).is_break()
+    let (chain, mut seen) = (vec![view.to_string()], HashSet::new());
+    match query.visit(&mut Names { scope, view, chain, seen: &mut seen }) {
+        ControlFlow::Break(chain) => Some(chain),
+        ControlFlow::Continue(()) => None,
+    }
 }

@@ -27,11 +27,15 @@ pub(super) struct Grammar<'t> {
 
 impl<'t> Grammar<'t> {
     pub(super) fn new(text: &'t str) -> Result<Self, ParseError> {
-        let tokens = tokens::tokenize(text)?;
+        Ok(Self::of(text, tokens::tokenize(text)?))
+    }
+
+    /// Over some of the tokens of a text.
+    pub(super) fn of(text: &'t str, tokens: Vec<TokenWithSpan>) -> Self {
         let parser = Parser::new(&DIALECT)
             .with_recursion_limit(DEPTH_MAX)
             .with_tokens_with_locations(tokens.clone());
-        Ok(Self { text, tokens, parser, types: 0, half: false })
+        Self { text, tokens, parser, types: 0, half: false }
     }
 
     /// The statement is complete; only a semicolon may follow.

@@ -7,6 +7,7 @@
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer};
 
+use super::casts;
 use super::dialect::SparkDialect;
 use super::error::ParseError;
 use crate::travel::normalize_version_clauses;
@@ -24,7 +25,8 @@ pub(super) fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>, ParseError> {
     let tokens = tokens
         .into_iter()
         .filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF));
-    rewrite(&normalize_version_clauses(tokens.collect()))
+    let tokens = casts::in_one_word(text, tokens.collect())?;
+    rewrite(&normalize_version_clauses(tokens))
 }
 
 fn syntax(found: Option<String>, expected: &str, at: Location) -> ParseError {

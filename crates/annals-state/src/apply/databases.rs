@@ -50,7 +50,7 @@ impl Catalog {
             applied.metrics += gone.metrics;
             applied.discarded.extend(gone.discarded);
             if let Target::Table { id, .. } = gone.target {
-                applied.dropped.push(id);
+                applied.tables.push(id);
             }
         }
         applied.discarded.sort_unstable();

@@ -1,6 +1,6 @@
 //! Puts older states back: of one table, or of the whole store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Applied, Place, written_in};
@@ -42,7 +42,7 @@ impl Catalog {
                 let metrics = moved_between(&Chunks::new(), &source.state.chunks);
                 self.tables.insert(Arc::new(next));
                 self.count_tables(&name.database(), 1, place);
-                Ok(Applied { kind, target, metrics, discarded: Vec::new(), dropped: Vec::new() })
+                Ok(Applied { kind, target, metrics, discarded: Vec::new(), tables: Vec::new() })
             }
         }
     }
@@ -100,8 +100,10 @@ impl Catalog {
         }
         // A table that goes back to an older name has its rows before and after.
         let mut left = BTreeMap::new();
+        let mut tables = BTreeSet::new();
         for name in &leave {
             let table = self.table(name).map(|table| (table.id, Arc::clone(&table.state)));
+            tables.extend(table.iter().map(|(id, _)| *id));
             left.extend(table);
             let dropped = self.drop_table(name, place);
             dropped.expect("the name came from this catalog");
@@ -123,6 +125,7 @@ impl Catalog {
                     self.bring_back(&name, &then, place)
                 }
             };
+            tables.insert(next.id);
             self.tables.insert(Arc::new(next));
         }
         for state in left.values() {
@@ -147,7 +150,7 @@ impl Catalog {
             target: Target::Store,
             metrics,
             discarded: Vec::new(),
-            dropped: Vec::new(),
+            tables: tables.into_iter().collect(),
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::catalog::Catalog;
 use crate::commit::{Metrics, OperationKind};
 use crate::error::CatalogError;
 use crate::name::TableName;
-use crate::schema::{Alteration, TableSchema};
+use crate::schema::{Alteration, ColumnId, TableSchema};
 use crate::table::{TableState, TableVersion};
 use crate::write_set::SchemaChange;
 
@@ -64,10 +64,14 @@ pub(super) fn alter(
     for alteration in alterations {
         let mut stamp = place.at;
         let altered = match alteration {
-            SchemaChange::AddColumns(fields) => {
+            SchemaChange::AddColumns(fields) | SchemaChange::AddColumnsBeforePartitions(fields) => {
                 next.stamps.add_column = place.at;
                 stamp = next.stamps.schema;
-                columns.add_columns(fields, &mut next.marks.next_column)
+                let last: &[ColumnId] = match alteration {
+                    SchemaChange::AddColumns(_) => &[],
+                    _ => &state.details.partition_by,
+                };
+                columns.add_columns(fields, last, &mut next.marks.next_column)
             }
             SchemaChange::RenameColumn { from, to } => columns.rename_column(from, to),
             SchemaChange::DropColumns(names) => {

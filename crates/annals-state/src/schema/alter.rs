@@ -43,10 +43,12 @@ impl<'a> Alteration<'a> {
         self.of.with_columns(self.columns.into_iter().flatten().collect())
     }
 
-    /// See [`TableSchema::add_columns`].
+    /// See [`TableSchema::add_columns`]; but those of the columns `last` that are at the end stay
+    /// there.
     pub(crate) fn add_columns(
         &mut self,
         fields: &[FieldRef],
+        last: &[ColumnId],
         next: &mut ColumnId,
     ) -> Result<(), SchemaError> {
         let names = |of: &dyn Fn(&&FieldRef) -> bool| -> Vec<String> {
@@ -70,11 +72,20 @@ impl<'a> Alteration<'a> {
         }
         refuse_duplicates(fields)?;
         *next = free;
-        for column in columns {
-            self.max_id = self.max_id.max(Some(column.id()));
-            self.by_name.insert(fold(column.name()).into(), self.columns.len());
-            self.columns.push(Some(column));
+        let stays = |column: &Option<Column>| {
+            column.as_ref().is_none_or(|column| last.contains(&column.id()))
+        };
+        let staying = self.columns.iter().rev().take_while(|column| stays(column)).count();
+        let at = self.columns.len() - staying;
+        if staying > 0 {
+            let moved = self.by_name.values_mut().filter(|index| **index >= at);
+            moved.for_each(|index| *index += columns.len());
         }
+        for (index, column) in (at..).zip(&columns) {
+            self.max_id = self.max_id.max(Some(column.id()));
+            self.by_name.insert(fold(column.name()).into(), index);
+        }
+        self.columns.splice(at..at, columns.into_iter().map(Some));
         Ok(())
     }
 
@@ -194,7 +205,7 @@ impl TableSchema {
         fields: &[FieldRef],
         next: &mut ColumnId,
     ) -> Result<Self, SchemaError> {
-        self.altered(|columns| columns.add_columns(fields, next))
+        self.altered(|columns| columns.add_columns(fields, &[], next))
     }
 
     /// The schema with the column `from` called `to`; changing only the case is allowed.

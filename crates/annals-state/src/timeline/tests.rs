@@ -27,7 +27,7 @@ fn version(id: u64, timestamp: i64, bytes_removed: u64) -> Arc<Version> {
         metrics: Metrics { bytes_removed, ..Metrics::default() },
         location: location.clone(),
         discarded: Vec::new(),
-        dropped: Vec::new(),
+        tables: Vec::new(),
     };
     let commit = Commit {
         version: VersionId(id),

@@ -205,7 +205,8 @@ impl Footprint {
     fn note_alterations(&mut self, alterations: &[SchemaChange]) {
         for alteration in alterations {
             match alteration {
-                SchemaChange::AddColumns(fields) => {
+                SchemaChange::AddColumns(fields)
+                | SchemaChange::AddColumnsBeforePartitions(fields) => {
                     self.kinds.add(Kinds::ADD_COLUMN);
                     let names = fields.iter().map(|f| crate::schema::fold(f.name()).into_owned());
                     self.added_columns.extend(names);

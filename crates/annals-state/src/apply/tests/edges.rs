@@ -1,6 +1,10 @@
 //! Edges of what a change does when it is carried over: columns beside columns that came
 //! meanwhile, chunks of one's own, what an overwrite discards, and names that come back.
 
+use std::sync::Arc;
+
+use arrow_schema::{DataType, Field};
+
 use crate::catalog::tests::kit::{columns_of, row, rows_of, table};
 use crate::catalog::tests::story::Story;
 use crate::catalog::tests::wishes::{Wish, add_columns};
@@ -81,12 +85,17 @@ fn alterations_are_told_in_words() {
     let text = |name: &str| name.to_owned();
     let cases = [
         (add_columns(&["x", "y"]), "add `x`, `y`"),
+        (
+            SchemaChange::AddColumnsBeforePartitions(vec![Arc::new(Field::new(
+                "x",
+                DataType::Int64,
+                true,
+            ))]),
+            "add `x`",
+        ),
         (SchemaChange::RenameColumn { from: text("a"), to: text("b") }, "rename `a` to `b`"),
         (SchemaChange::DropColumns(vec![text("a")]), "drop `a`"),
-        (
-            SchemaChange::WidenColumn { name: text("a"), to: arrow_schema::DataType::Int64 },
-            "widen `a` to Int64",
-        ),
+        (SchemaChange::WidenColumn { name: text("a"), to: DataType::Int64 }, "widen `a` to Int64"),
         (SchemaChange::SetNullable(text("a")), "let `a` be null"),
         (SchemaChange::SetColumnComment { name: text("a"), comment: None }, "comment on `a`"),
     ];

@@ -137,7 +137,8 @@ impl State {
 
     fn alter(&mut self, alteration: &SchemaChange, life: &mut Lifelong) -> Result<(), Refusal> {
         match alteration {
-            SchemaChange::AddColumns(fields) => {
+            // No table here is divided by columns.
+            SchemaChange::AddColumns(fields) | SchemaChange::AddColumnsBeforePartitions(fields) => {
                 for field in fields {
                     if self.find(field.name()).is_ok() {
                         return Err(Refusal::Schema);

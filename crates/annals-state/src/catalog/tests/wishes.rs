@@ -451,9 +451,13 @@ fn random_alteration(dice: &mut Dice, columns: &[ColumnOf]) -> SchemaChange {
     };
     let (one, other) = (name(), name());
     match dice.below(9) {
-        0..=2 => {
+        at @ 0..=2 => {
             let of = dice.pick(&[DataType::Int32, DataType::Int64]);
-            SchemaChange::AddColumns(vec![field(dice.pick(&COLUMNS), &of)])
+            let fields = vec![field(dice.pick(&COLUMNS), &of)];
+            match at {
+                2 => SchemaChange::AddColumnsBeforePartitions(fields),
+                _ => SchemaChange::AddColumns(fields),
+            }
         }
         3 => SchemaChange::RenameColumn { from: one, to: dice.pick(&COLUMNS).to_owned() },
         4 => SchemaChange::DropColumns(vec![one]),

@@ -6,10 +6,11 @@ use super::*;
 
 type Change = fn(&mut Alteration<'_>, &mut ColumnId) -> Result<(), SchemaError>;
 
-const CHANGES: [Change; 13] = [
-    |columns, next| columns.add_columns(&[field("d", Utf8)], next),
-    |columns, next| columns.add_columns(&[field("A", Utf8), field("e", Utf8)], next),
-    |columns, next| columns.add_columns(&[field("f", Utf8), field("F", Utf8)], next),
+const CHANGES: [Change; 14] = [
+    |columns, next| columns.add_columns(&[field("d", Utf8)], &[], next),
+    |columns, next| columns.add_columns(&[field("A", Utf8), field("e", Utf8)], &[], next),
+    |columns, next| columns.add_columns(&[field("f", Utf8)], &[ColumnId(1)], next),
+    |columns, next| columns.add_columns(&[field("g", Utf8), field("G", Utf8)], &[], next),
     |columns, _| columns.rename_column("a", "A"),
     |columns, _| columns.rename_column("A", "É"),
     |columns, _| columns.rename_column("b", "é"),
