@@ -5,9 +5,9 @@ use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
-use super::dialect::SparkDialect;
+use super::dialect::{SparkDialect, with_patience};
 use super::error::ParseError;
-use super::{inspect, tokens};
+use super::{inspect, tokens, types};
 use crate::statement::{ExprText, Name, Properties, QueryText};
 
 static DIALECT: SparkDialect = SparkDialect;
@@ -28,6 +28,9 @@ pub(super) struct Grammar<'t> {
 impl<'t> Grammar<'t> {
     pub(super) fn new(text: &'t str) -> Result<Self, ParseError> {
         let tokens = tokens::tokenize(text)?;
+        if tokens::type_depth(&tokens) > DEPTH_MAX {
+            return Err(types::too_deep());
+        }
         let parser = Parser::new(&DIALECT)
             .with_recursion_limit(DEPTH_MAX)
             .with_tokens_with_locations(tokens.clone());
@@ -85,7 +88,8 @@ impl<'t> Grammar<'t> {
         &mut self,
         part: impl FnOnce(&mut Parser<'static>) -> Result<T, ParserError>,
     ) -> Result<T, ParseError> {
-        part(&mut self.parser).map_err(|error| self.told(&error))
+        let parsed = with_patience(self.tokens.len(), || part(&mut self.parser));
+        parsed.map_err(|error| self.told(&error))
     }
 
     /// An error of sqlparser's, which knows the place only as text.
