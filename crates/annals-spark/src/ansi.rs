@@ -19,8 +19,8 @@ use datafusion::config::ConfigOptions;
 use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ExprSchemable, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    Volatility,
+    ColumnarValue, Expr, ExprSchemable, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
+    Signature, Volatility, binary_expr,
 };
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
@@ -71,6 +71,28 @@ impl ExprPlanner for Arithmetic {
         let call = self.functions[index].call(vec![expr.left, expr.right]);
         Ok(PlannerResult::Planned(call))
     }
+}
+
+/// An operator on two expressions over a schema, as SQL has it.
+pub(crate) fn operation(
+    op: BinaryOperator,
+    left: Expr,
+    right: Expr,
+    schema: &DFSchema,
+) -> Result<Expr> {
+    let plain = match op {
+        BinaryOperator::Plus => Operator::Plus,
+        BinaryOperator::Minus => Operator::Minus,
+        BinaryOperator::Multiply => Operator::Multiply,
+        BinaryOperator::Divide => Operator::Divide,
+        BinaryOperator::Modulo => Operator::Modulo,
+        other => return plan_err!("{other} is no operator on numbers"),
+    };
+    let raw = RawBinaryExpr { op, left, right };
+    Ok(match Arithmetic::new().plan_binary_op(raw, schema)? {
+        PlannerResult::Planned(expr) => expr,
+        PlannerResult::Original(raw) => binary_expr(raw.left, plain, raw.right),
+    })
 }
 
 /// Has whole numbers negated by a function that notices when the result does not fit: there is no

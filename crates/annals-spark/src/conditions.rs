@@ -35,6 +35,7 @@ conditions! {
         "<message>.<alternative> If necessary set <config> to \"false\" to bypass this error.",
     "AVRO_DATA_SOURCE_NOT_ENABLED" "42K02"
         "The data source for the provider <provider> is not enabled.",
+    "CANNOT_BE_EMPTY" "" "At least one <item> must be specified.",
     "CANNOT_CREATE_DATA_SOURCE_TABLE.EXTERNAL_METADATA_UNSUPPORTED" "42KDE"
         "Failed to create data source table <tableName>: provider '<provider>' does not support external metadata but a schema is provided. Please remove the schema when creating the table.",
     "CANNOT_DETERMINE_TYPE" "" "Some of types cannot be determined after inferring.",
@@ -131,8 +132,14 @@ conditions! {
         "Cannot create the persistent object <objName> of the type <obj> because it references to the temporary object <tempObjName> of the type <tempObj>. Please make the temporary object <tempObjName> persistent, or make the persistent object <objName> temporary.",
     "INVALID_TIME_TRAVEL_TIMESTAMP_EXPR.INPUT" "42K0E"
         "The time travel timestamp expression <expr> is invalid. Cannot be casted to the \"TIMESTAMP\" type.",
+    "INVALID_WHERE_CONDITION" "42903"
+        "The WHERE condition <condition> contains invalid expressions: <expressionList>. Rewrite the query to avoid window functions, aggregate functions, and generator functions in the WHERE clause.",
     "MERGE_CARDINALITY_VIOLATION" "23K01"
         "The ON search condition of the MERGE statement matched a single row from the target table with multiple rows of the source table. This could result in the target row being operated on more than once with an update or delete operation and is not allowed.",
+    "MISSING_AGGREGATION" "42803"
+        "The non-aggregating expression <expression> is based on columns which are not participating in the GROUP BY clause. Add the columns or the expression to the GROUP BY, aggregate the expression, or use <expressionAnyValue> if you do not care which of the values within a group is returned.",
+    "MISSING_GROUP_BY" "42803"
+        "The query does not include a GROUP BY clause. Add GROUP BY or turn it into the window functions using OVER clauses.",
     "MULTIPLE_TIME_TRAVEL_SPEC" "42K0E"
         "Cannot specify time travel in both the time travel clause and options.",
     "NOT_A_PARTITIONED_TABLE" "42809"

@@ -14,6 +14,7 @@ use datafusion::scalar::ScalarValue as Scalar;
 
 use crate::ansi::CheckedSum;
 use crate::column::Column;
+use crate::rows;
 use crate::value::Value;
 
 /// A column by its name, which counts without case.
@@ -26,7 +27,7 @@ pub fn expr(text: &str) -> Column {
     Column::text(text)
 }
 
-/// A value in every row. Of values that have parts, only null can be one.
+/// A value in every row.
 pub fn lit(value: impl Into<Value>) -> Column {
     let (value, text) = match value.into() {
         Value::Boolean(value) => (Scalar::from(value), value.to_string()),
@@ -38,7 +39,11 @@ pub fn lit(value: impl Into<Value>) -> Column {
         Value::Double(value) => (Scalar::from(value), Value::Double(value).to_string()),
         Value::String(value) => (Scalar::from(value.as_str()), value),
         Value::Date(value) => (Scalar::Date32(Some(value)), Value::Date(value).to_string()),
-        _ => (Scalar::Null, "NULL".to_owned()),
+        Value::Null => (Scalar::Null, "NULL".to_owned()),
+        other => match rows::scalar(&other) {
+            Ok(value) => (value, other.to_string()),
+            Err(error) => return Column::wrong(error),
+        },
     };
     Column::expr(Expr::Literal(value, None).alias(text))
 }

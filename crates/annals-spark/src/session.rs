@@ -9,7 +9,7 @@ use annals::{Snapshot, Store, Transaction, WriteError};
 use annals_sql::statement::Statement;
 use annals_sql::view::ViewQuery;
 use annals_sql::{SqlError, SqlSession, keep};
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
+use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
@@ -26,7 +26,7 @@ use crate::error::SparkError;
 use crate::frame::{self, DataFrame};
 use crate::functions;
 use crate::names::{self, CATALOG, Parts};
-use crate::planners::{Range, Types};
+use crate::planners::{self, Range, Types};
 use crate::reader::DataFrameReader;
 use crate::rows::{self, Row};
 use crate::types;
@@ -142,9 +142,7 @@ impl SessionBuilder {
             options.execution.time_zone = Some("UTC".to_owned());
             let negation = Arc::new(Negation::new());
             state.register_function_rewrite(negation).expect("sessions take rewrites of functions");
-            if let Some(numbers) = state.table_functions().get("range").cloned() {
-                state.register_udtf("range", Arc::new(Range::new(numbers)));
-            }
+            state.register_udtf("range", Arc::new(Range));
         });
         let files = self.files;
         // As for Spark's own tables: what a frame is appended with is not known to have no nulls.
@@ -342,17 +340,13 @@ impl Session {
         if step == 0 {
             return Err(SparkError::other("the step of a range cannot be 0"));
         }
-        let schema = Arc::new(Schema::new(vec![Field::new("id", DataType::Int64, false)]));
-        let mut numbers = Vec::new();
-        let mut next = start;
-        while (step > 0 && next < end) || (step < 0 && next > end) {
-            numbers.push(next);
-            let Some(further) = next.checked_add(step) else { break };
-            next = further;
+        if (step > 0 && start >= end) || (step < 0 && start <= end) {
+            let schema = Schema::new(vec![Field::new("id", DataType::Int64, false)]);
+            return self.from_batches(&Arc::new(schema), Vec::new());
         }
-        let column: ArrayRef = Arc::new(Int64Array::from(numbers));
-        let batch = RecordBatch::try_new(Arc::clone(&schema), vec![column]).map_err(rows::arrow)?;
-        self.from_batches(&schema, vec![batch])
+        // The numbers are made when they are asked for: there may be more than fit into memory.
+        let numbers = planners::numbers(&self.inner.sql.state(), start, end, step);
+        Ok(self.frame(numbers.map_err(|error| self.told(true).query(error))?))
     }
 
     /// Begins to read: with options, such as the version of a table.

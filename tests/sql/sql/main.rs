@@ -17,3 +17,4 @@ mod statements;
 mod streams;
 mod travel;
 mod views;
+mod words;

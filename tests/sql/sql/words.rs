@@ -1,0 +1,217 @@
+//! What users of PySpark write without a second thought, and what they get wrong.
+
+use annals::Store;
+use annals_spark::functions::{avg, col, count, expr, lit, max, sum};
+use annals_spark::{DataFrame, Row, Session, SparkError, Value};
+use annals_sql_tests::run;
+
+fn session() -> Session {
+    Session::new(&Store::in_memory())
+}
+
+fn people(spark: &Session) -> DataFrame {
+    let rows = [
+        Row::new([Value::from(1), "ada".into()]),
+        Row::new([Value::from(2), "bob".into()]),
+        Row::new([Value::Null, Value::Null]),
+    ];
+    spark.create_data_frame(rows, "id INT, name STRING").unwrap()
+}
+
+/// The rows as text, in any order.
+async fn texts(frame: Result<DataFrame, SparkError>) -> Vec<String> {
+    let rows = frame.unwrap().collect().await.unwrap();
+    let text =
+        |row: &Row| row.values().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    let mut texts: Vec<String> = rows.iter().map(text).collect();
+    texts.sort();
+    texts
+}
+
+fn condition<T>(result: Result<T, SparkError>) -> String {
+    let error = result.err().expect("it is refused");
+    error.condition().unwrap_or_else(|| panic!("{error} has no condition")).to_owned()
+}
+
+#[test]
+fn a_range_is_made_as_it_is_read_and_not_before() {
+    run(async {
+        let spark = session();
+        let all = spark.range(0, i64::MAX, 1).unwrap();
+        assert_eq!(all.take(2).await.unwrap().len(), 2);
+        assert_eq!(texts(all.filter("id < 3").and_then(|few| few.limit(3))).await, ["0", "1", "2"]);
+        for (start, end, step, rows) in [
+            (0, 0, 1, vec![]),
+            (0, 5, -1, vec![]),
+            (5, 0, -2, vec!["1", "3", "5"]),
+            (i64::MAX - 1, i64::MAX, 1, vec!["9223372036854775806"]),
+            (i64::MIN + 1, i64::MIN, -1, vec!["-9223372036854775807"]),
+        ] {
+            assert_eq!(texts(spark.range(start, end, step)).await, rows, "{start} {end} {step}");
+        }
+    });
+}
+
+#[test]
+fn a_text_is_one_expression_and_adds_no_clause() {
+    run(async {
+        let spark = session();
+        let frame = people(&spark);
+        for text in
+            ["1=1 UNION SELECT 1, 'x'", "true LIMIT 1", "true ORDER BY id", "true) OR (true"]
+        {
+            assert_eq!(condition(frame.filter(text)), "PARSE_SYNTAX_ERROR", "{text}");
+        }
+        for text in ["id, name", "id FROM range(3)", "DISTINCT id", "id; name"] {
+            assert_eq!(condition(frame.select_expr([text])), "PARSE_SYNTAX_ERROR", "{text}");
+            assert!(frame.select([expr(text)]).is_err(), "{text}");
+        }
+        let commented = frame.filter("id = 1 -- the first").unwrap();
+        assert_eq!(texts(commented.select_expr(["id -- one", "name -- two"])).await, ["1 ada"]);
+        assert_eq!(texts(commented.select([expr("id -- one")])).await, ["1"]);
+    });
+}
+
+#[test]
+fn a_literal_is_its_value_whatever_its_type() {
+    run(async {
+        let spark = session();
+        let one = spark.range(0, 1, 1).unwrap();
+        let list = Value::Array(vec![1.into()]);
+        for (value, text, of) in [
+            (Value::Decimal(-123, 2), "-1.23", "decimal(3,2)"),
+            (Value::Decimal(5, 4), "0.0005", "decimal(4,4)"),
+            (Value::Timestamp(0), "1970-01-01 00:00:00", "timestamp"),
+            (Value::TimestampNtz(1), "1970-01-01 00:00:00.000001", "timestamp_ntz"),
+            (Value::Time(1_000_000), "00:00:01", "time(6)"),
+            (Value::Binary(vec![1, 255]), "[01 FF]", "binary"),
+            (Value::YearMonth(14), "INTERVAL '1-2' YEAR TO MONTH", "interval year to month"),
+            (Value::Interval(1, 2, 3_000_000), "1 months 2 days 3 seconds", "interval"),
+            (list, "[1]", "array<bigint>"),
+            (Value::Null, "NULL", "void"),
+        ] {
+            let frame = one.select([lit(value)]);
+            assert_eq!(frame.as_ref().unwrap().dtypes()[0].1, of);
+            assert_eq!(texts(frame).await, [text]);
+        }
+        assert!(one.select([lit(Value::Decimal(i128::MAX, 0))]).is_err(), "39 digits");
+        let late = [Row::new([Value::Time(86_400_000_000)])];
+        assert!(spark.create_data_frame(late, "t TIME").is_err(), "a day has no such time");
+    });
+}
+
+#[test]
+fn aggregates_and_windows_stand_wherever_a_column_may() {
+    run(async {
+        let spark = session();
+        let frame = people(&spark);
+        let totals = [sum("id"), count("*"), max("name").alias("last"), expr("max(id) + 1")];
+        assert_eq!(texts(frame.select(totals)).await, ["3 3 bob 3"]);
+        assert_eq!(texts(frame.agg([expr("sum(id) + 1"), expr("count(*) AS n")])).await, ["4 3"]);
+        let groups = frame.group_by(["name"]).unwrap();
+        let per_name = groups.agg([expr("sum(id) * 2 AS twice"), expr("count(*)"), avg("id")]);
+        assert_eq!(texts(per_name).await, ["NULL NULL 1 NULL", "ada 2 1 1.0", "bob 4 1 2.0"]);
+        assert_eq!(texts(groups.sum(&[])).await, ["NULL NULL", "ada 1", "bob 2"], "all numbers");
+        let ranked = frame.with_column("rank", expr("row_number() OVER (ORDER BY id DESC)"));
+        assert_eq!(texts(ranked).await, ["1 ada 2", "2 bob 1", "NULL NULL 3"]);
+
+        assert_eq!(condition(frame.select([sum("id"), col("id")])), "MISSING_GROUP_BY");
+        assert_eq!(condition(frame.with_column("x", sum("id"))), "MISSING_GROUP_BY");
+        assert_eq!(condition(groups.agg([col("id")])), "MISSING_AGGREGATION");
+        let refused = frame.filter(sum("id")).unwrap_err();
+        assert_eq!(refused.condition(), Some("INVALID_WHERE_CONDITION"));
+        assert_eq!(refused.parameter("expressionList"), Some("\"sum(id)\""));
+    });
+}
+
+#[test]
+fn columns_have_operators() {
+    run(async {
+        let spark = session();
+        let frame = people(&spark);
+        let computed = frame.select([
+            col("id") + 1,
+            (col("id") * 2 - col("ID")) % 5,
+            col("id") / 2,
+            -col("id"),
+            col("name").eq("ada") | col("id").gt(5),
+            col("id").is_null() & !col("name").is_not_null(),
+            col("id").cast("string"),
+            col("name").eq_null_safe(Value::Null),
+        ]);
+        let names = [
+            "(id + 1)",
+            "(((id * 2) - ID) % 5)",
+            "(id / 2)",
+            "(- id)",
+            "((name = ada) OR (id > 5))",
+            "((id IS NULL) AND (NOT (name IS NOT NULL)))",
+            "CAST(id AS STRING)",
+            "(name <=> NULL)",
+        ];
+        assert_eq!(computed.as_ref().unwrap().columns(), names);
+        assert_eq!(
+            texts(computed).await,
+            [
+                "2 1 0.5 -1 true false 1 false",
+                "3 2 1.0 -2 false false 2 false",
+                "NULL NULL NULL NULL NULL true NULL true"
+            ]
+        );
+        for (condition, rows) in [
+            (col("id").between(1, 1), vec!["1 ada"]),
+            (col("id").is_in([2, 3]), vec!["2 bob"]),
+            (col("name").like("a%"), vec!["1 ada"]),
+            (col("name").rlike("^.o"), vec!["2 bob"]),
+            (col("name").starts_with("b").or(col("name").ends_with("zz")), vec!["2 bob"]),
+            (col("name").contains("d").and(col("id").le(1)), vec!["1 ada"]),
+            (col("id").lt(2).and(col("id").ge(1)).and(col("id").not_eq(7)), vec!["1 ada"]),
+        ] {
+            assert_eq!(texts(frame.filter(condition)).await, rows);
+        }
+        let over = frame.select([col("id") + i32::MAX]).unwrap().collect().await;
+        assert_eq!(condition(over), "ARITHMETIC_OVERFLOW");
+        assert!(frame.select([col("id").cast("nope")]).is_err());
+        assert_eq!(condition(frame.select([col("nope") + 1])), "UNRESOLVED_COLUMN.WITH_SUGGESTION");
+        let ordered = frame.order_by([col("id").desc_nulls_first()]).unwrap().first().await;
+        assert!(ordered.unwrap().unwrap()[0].is_null());
+    });
+}
+
+#[test]
+fn deep_expressions_overflow_no_stack() {
+    run(async {
+        let spark = session();
+        let frame = spark.range(0, 2, 1).unwrap();
+        let text = vec!["id"; 190].join(" + ");
+        assert_eq!(texts(frame.select([expr(&text)])).await, ["0", "190"]);
+        assert_eq!(texts(frame.filter(format!("{text} > 1").as_str())).await, ["1"]);
+        let sql = spark.sql(&format!("SELECT {text} AS x FROM range(2)")).await.unwrap();
+        assert_eq!(sql.count().await.unwrap(), 2);
+        sql.write().save_as_table("deep").await.unwrap();
+        let later = frame.with_column("x", expr(&text)).unwrap().with_column("y", col("x") + 1);
+        assert_eq!(texts(later.unwrap().agg([sum("y")])).await, ["192"]);
+    });
+}
+
+#[test]
+fn what_is_out_of_the_ordinary_is_answered_all_the_same() {
+    run(async {
+        let spark = session();
+        let frame = people(&spark);
+        assert_eq!(frame.limit(usize::MAX).unwrap().count().await.unwrap(), 3);
+        assert_eq!(frame.offset(usize::MAX).unwrap().count().await.unwrap(), 0);
+        assert!(frame.show_string(usize::MAX, true, true).await.unwrap().contains("RECORD 2"));
+        assert_eq!(condition(frame.order_by(Vec::<&str>::new())), "CANNOT_BE_EMPTY");
+        let twice = frame.with_columns([("a", lit(1)), ("A", lit(2))]);
+        assert_eq!(condition(twice), "COLUMN_ALREADY_EXISTS");
+        assert_eq!(texts(frame.join(&frame, &["id"], "cross")).await, ["1 ada ada", "2 bob bob"]);
+        for sql in ["EXPLAIN SELECT 1", "EXPLAIN EXTENDED SELECT 1", "EXPLAIN ANALYZE SELECT 1"] {
+            let plan = spark.sql(sql).await.unwrap();
+            assert!(
+                plan.show_string(20, false, false).await.unwrap().contains("Projection"),
+                "{sql}"
+            );
+        }
+    });
+}
