@@ -5,6 +5,8 @@
 //! are planned as functions here where that makes a difference, and [`CheckedSum`] stands for
 //! `sum`.
 
+mod casts;
+mod decimals;
 mod sum;
 
 use std::sync::Arc;
@@ -24,7 +26,11 @@ use datafusion::logical_expr::{
 };
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
+pub(crate) use casts::Casts;
 pub(crate) use sum::{CheckedSum, sum};
+
+/// The setting that Spark's messages about arithmetic name.
+const ANSI_CONFIG: &str = "\"spark.sql.ansi.enabled\"";
 
 /// What the error of a division by zero says.
 pub(crate) const DIVIDED_BY_ZERO: &str = "Divide by zero";
@@ -58,9 +64,14 @@ impl ExprPlanner for Arithmetic {
             BinaryOperator::Modulo => 4,
             _ => return Ok(PlannerResult::Original(expr)),
         };
+        let kind =
+            [Kind::Add, Kind::Subtract, Kind::Multiply, Kind::Divide, Kind::Remainder][index];
         // An operand whose type is told only later, such as a parameter, is left alone.
         let types = (expr.left.get_type(schema), expr.right.get_type(schema));
         let (Ok(left), Ok(right)) = types else { return Ok(PlannerResult::Original(expr)) };
+        if let Some(call) = decimals::planned(kind, &expr.left, &expr.right, schema)? {
+            return Ok(PlannerResult::Planned(call));
+        }
         let whole = left.is_signed_integer() && right.is_signed_integer();
         let number =
             |data_type: &DataType| data_type.is_signed_integer() || data_type.is_floating();

@@ -104,13 +104,22 @@ impl Column {
     ) -> Result<Vec<Expr>, SparkError> {
         let exprs = match self.kind {
             Kind::All => plan.schema().columns().into_iter().map(Expr::Column).collect(),
-            Kind::Name(name) => {
-                let column = find_column(plan, &name)?;
-                // A column that is asked for in another spelling is called so from there on.
-                let same = column.name == name;
-                let expr = Expr::Column(column);
-                vec![if same { expr } else { expr.alias(name) }]
-            }
+            Kind::Name(name) => match find_column(plan, &name) {
+                Ok(column) => {
+                    // A column that is asked for in another spelling is called so from there on.
+                    let same = column.name == name;
+                    let expr = Expr::Column(column);
+                    vec![if same { expr } else { expr.alias(name) }]
+                }
+                // A name in backquotes, or a field of a column.
+                Err(error) => match annals_sql::parse::parse_name(&name) {
+                    Ok(parts) if name.contains(['`', '.']) => {
+                        let found = Self::text(&parts.quoted()).resolve(session, plan);
+                        found.map_err(|_| error)?
+                    }
+                    _ => return Err(error),
+                },
+            },
             Kind::Expr(expr) => vec![with_found_columns(*expr, plan)?],
             Kind::Text(text) => {
                 check_item(&text)?;

@@ -69,6 +69,10 @@ conditions! {
         "Cannot resolve <sqlExpr> due to data type mismatch: <details>.",
     "DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE" "42K09"
         "Cannot resolve <sqlExpr> due to data type mismatch: the binary operator requires the input type <inputType>, not <actualType>.",
+    "DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION" "42K09"
+        "Cannot resolve <sqlExpr> due to data type mismatch: cannot cast <srcType> to <targetType>.",
+    "DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN" "42K09"
+        "Cannot resolve <sqlExpr> due to data type mismatch: Filter expression <filter> of type <type> is not a boolean.",
     "DATA_SOURCE_NOT_FOUND" "42K02"
         "Failed to find the data source: <provider>. Make sure the provider name is correct and the package is properly registered and compatible with your Spark version.",
     "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION" "22003"
@@ -89,6 +93,8 @@ conditions! {
         "No such struct field <fieldName> in <fields>.",
     "FORBIDDEN_OPERATION" "42809"
         "The operation <statement> is not allowed on the <objectType>: <objectName>.",
+    "GROUP_BY_POS_OUT_OF_RANGE" "42805"
+        "GROUP BY position <index> is not in select list (valid range is [1, <size>]).",
     "INCOMPATIBLE_DATA_FOR_TABLE.AMBIGUOUS_COLUMN_NAME" "KD000"
         "Cannot write incompatible data for the table <tableName>: Ambiguous column name in the input data <colName>.",
     "INCOMPATIBLE_DATA_FOR_TABLE.CANNOT_FIND_DATA" "KD000"
@@ -151,6 +157,12 @@ conditions! {
         "ALTER TABLE ALTER/CHANGE COLUMN is not supported for changing <table>'s column <originName> with type <originType> to <newName> with type <newType>.",
     "NOT_SUPPORTED_COMMAND_WITHOUT_HIVE_SUPPORT" "0A000"
         "<cmd> is not supported, if you want to enable it, please set \"spark.sql.catalogImplementation\" to \"hive\".",
+    "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION" "22003"
+        "The <value> rounded half up from <roundedValue> cannot be represented as Decimal(<precision>, <scale>). If necessary set <config> to \"false\" to bypass this error, and return NULL instead.",
+    "NUM_COLUMNS_MISMATCH" "42826"
+        "<operator> can only be performed on inputs with the same number of columns, but the first input has <firstNumColumns> columns and the <invalidOrdinalNum> input has <invalidNumColumns> columns.",
+    "ORDER_BY_POS_OUT_OF_RANGE" "42805"
+        "ORDER BY position <index> is not in select list (valid range is [1, <size>]).",
     "PARSE_EMPTY_STATEMENT" "42617" "Syntax error, unexpected empty statement.",
     "PARSE_SYNTAX_ERROR" "42601" "Syntax error at or near <error><hint>.",
     "PARTITIONS_ALREADY_EXIST" "428FT"
@@ -172,6 +184,8 @@ conditions! {
         "<database> is a system preserved database, you cannot create a database with this name.",
     "ROUTINE_NOT_FOUND" "42883"
         "The routine <routineName> cannot be found. Verify the spelling and correctness of the schema and catalog.",
+    "SCALAR_SUBQUERY_TOO_MANY_ROWS" "21000"
+        "More than one row returned by a subquery used as an expression.",
     "SCHEMA_ALREADY_EXISTS" "42P06"
         "Cannot create schema <schemaName> because it already exists. Choose a different name, drop the existing schema, or add the IF NOT EXISTS clause to tolerate pre-existing schema.",
     "SCHEMA_NOT_EMPTY" "2BP01"

@@ -397,6 +397,66 @@ impl DataFrame {
         self.build(|builder| builder.distinct_on(on, all, None))
     }
 
+    /// The rows that have a value in each of these columns; in all if none is given.
+    ///
+    /// # Errors
+    ///
+    /// As for [`select`](Self::select).
+    pub fn drop_na(&self, columns: &[&str]) -> Result<Self, SparkError> {
+        let mut wanted = Vec::new();
+        for column in columns {
+            wanted.extend(Column::from(*column).resolve(&self.session, &self.plan)?);
+        }
+        if columns.is_empty() {
+            wanted = self.own_columns();
+        }
+        let all = wanted.into_iter().map(|column| column.unalias().is_not_null());
+        match all.reduce(Expr::and) {
+            Some(condition) => self.build(|builder| builder.filter(condition)),
+            None => Ok(self.clone()),
+        }
+    }
+
+    /// This frame with a value in the place of nulls, in the columns that have values of its kind:
+    /// numbers, texts or truth values.
+    ///
+    /// # Errors
+    ///
+    /// [`SparkError`] if the value is of another kind.
+    pub fn fill_na(&self, value: impl Into<crate::Value>) -> Result<Self, SparkError> {
+        let value = value.into();
+        let (numeric, text) = match &value {
+            crate::Value::Boolean(_) => (false, false),
+            crate::Value::String(_) => (false, true),
+            other if other.as_f64().is_some() => (true, false),
+            other => {
+                return Err(SparkError::other(format!(
+                    "{other} cannot stand for nulls; give a number, a text or a truth value"
+                )));
+            }
+        };
+        let mut exprs = Vec::new();
+        for (column, field) in self.own_columns().into_iter().zip(self.plan.schema().fields()) {
+            let of = field.data_type();
+            let fits = match (numeric, text) {
+                (true, _) => of.is_numeric(),
+                (_, true) => of.is_string(),
+                _ => *of == arrow::datatypes::DataType::Boolean,
+            };
+            if !fits {
+                exprs.push(column);
+                continue;
+            }
+            let mut literal =
+                crate::functions::lit(value.clone()).resolve(&self.session, &self.plan)?;
+            let literal = literal.pop().map(Expr::unalias).unwrap_or_default();
+            let filled = datafusion::logical_expr::cast(literal, of.clone());
+            let filled = datafusion::functions::expr_fn::coalesce(vec![column, filled]);
+            exprs.push(filled.alias(field.name()));
+        }
+        self.project(exprs)
+    }
+
     /// The rows in order: names of columns, or expressions that say how, such as `col("n").desc()`.
     ///
     /// # Errors

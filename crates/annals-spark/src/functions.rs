@@ -3,6 +3,8 @@
 //!
 //! Any other function can be called in SQL text: `expr("substring(name, 1, 2)")`.
 
+mod named;
+mod patterns;
 mod spark;
 
 use std::sync::Arc;
@@ -12,6 +14,8 @@ use datafusion::functions_aggregate::expr_fn as aggregate;
 use datafusion::logical_expr::{AggregateUDF, Expr};
 use datafusion::scalar::ScalarValue as Scalar;
 
+pub(crate) use self::named::Replacement;
+pub(crate) use self::patterns::Patterns;
 use crate::ansi::CheckedSum;
 use crate::column::Column;
 use crate::rows;
@@ -91,8 +95,9 @@ pub fn count(column: &str) -> Column {
 /// A session's state with the functions that are defined here.
 pub(crate) fn added_to(mut builder: SessionStateBuilder) -> SessionStateBuilder {
     let functions = builder.scalar_functions().get_or_insert_default();
-    functions.extend(spark::all().into_iter().map(Arc::new));
+    functions.extend(spark::all().into_iter().chain(named::all()).map(Arc::new));
     let aggregates = builder.aggregate_functions().get_or_insert_default();
     aggregates.push(Arc::new(AggregateUDF::from(CheckedSum::default())));
+    aggregates.extend(named::aggregates());
     builder
 }

@@ -15,16 +15,17 @@ use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
 use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::execution::FunctionRegistry;
+use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion_spark::SessionStateBuilderSpark;
 
-use crate::ansi::{Arithmetic, Negation};
+use crate::ansi::{Arithmetic, Casts, Negation};
 use crate::catalog::Catalog;
 use crate::conf::Conf;
 use crate::convert::{self, Names, Told};
 use crate::error::SparkError;
 use crate::frame::{self, DataFrame};
-use crate::functions;
+use crate::functions::{self, Patterns, Replacement};
 use crate::names::{self, CATALOG, Parts};
 use crate::planners::{self, Range, Types};
 use crate::reader::DataFrameReader;
@@ -141,7 +142,12 @@ impl SessionBuilder {
             options.execution.enable_ansi_mode = true;
             options.execution.time_zone = Some("UTC".to_owned());
             let negation = Arc::new(Negation::new());
-            state.register_function_rewrite(negation).expect("sessions take rewrites of functions");
+            // Casts come last: the others make some.
+            let rewrites: [Arc<dyn FunctionRewrite + Send + Sync>; 4] =
+                [negation, Arc::new(Replacement), Arc::new(Patterns), Arc::new(Casts)];
+            for rewrite in rewrites {
+                state.register_function_rewrite(rewrite).expect("sessions take rewrites");
+            }
             state.register_udtf("range", Arc::new(Range));
         });
         let files = self.files;

@@ -9,7 +9,9 @@
 //! On the way, items without a name get the one that Spark gives them, and whole numbers the type.
 
 mod literals;
+mod merged;
 mod names;
+mod relations;
 pub(crate) mod twice;
 
 use std::ops::ControlFlow;
@@ -17,21 +19,36 @@ use std::ops::ControlFlow;
 use datafusion::common::{DFSchema, TableReference};
 use datafusion::sql::sqlparser::ast::{
     Cte, Expr, GroupByExpr, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart,
-    OrderByKind, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableAlias,
-    TableAliasColumnDef, TableFactor, TableWithJoins, VisitMut, VisitorMut,
+    OrderByKind, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, VisitMut,
+    VisitorMut,
 };
 
-use crate::scope::{Named, Scope};
-use crate::travel::{moment_of, split_at_sign, table_at};
-use crate::view::ViewQuery;
+use self::merged::Merged;
+use self::relations::alias_columns;
+use crate::error::SqlError;
+use crate::scope::Scope;
 
 /// Columns by name; none if they are not known here.
 type Columns = Option<Vec<String>>;
 
 /// Gives the names in a query the spelling of what they stand for.
-pub(crate) fn query(scope: &Scope, query: &mut Query) {
-    Walk { scope, ctes: Vec::new() }.query(query, &[]);
+///
+/// # Errors
+///
+/// [`SqlError::Unsupported`] for an outer join on columns that are not known here.
+pub(crate) fn query(scope: &Scope, query: &mut Query) -> Result<(), SqlError> {
+    let mut walk = Walk::new(scope);
+    walk.query(query, &[]);
     twice::tell_apart(&mut query.body);
+    match walk.blind_join {
+        false => Ok(()),
+        true => Err(SqlError::Unsupported {
+            what: "USING or NATURAL in an outer join of a table function, or on columns that are \
+                   not there once on each side,"
+                .to_owned(),
+            instead: "write ON".to_owned(),
+        }),
+    }
 }
 
 /// Likewise for an expression over columns.
@@ -42,11 +59,11 @@ pub(crate) fn expr(scope: &Scope, expr: &mut Expr, schema: &DFSchema) {
         let name = field.name().clone();
         match frame.relations.iter_mut().find(|relation| relation.path == path) {
             Some(relation) => relation.columns.get_or_insert_default().push(name),
-            None => frame.relations.push(Relation { path, columns: Some(vec![name]) }),
+            None => frame.relations.push(Relation::new(path, Some(vec![name]))),
         }
     }
     literals::whole_number(expr);
-    Walk { scope, ctes: Vec::new() }.expr(expr, &[&frame]);
+    Walk::new(scope).expr(expr, &[&frame]);
 }
 
 /// Something in FROM.
@@ -55,6 +72,14 @@ struct Relation {
     /// How its columns are qualified.
     path: Vec<String>,
     columns: Columns,
+    /// Whether it is only asked whether it has a row.
+    hidden: bool,
+}
+
+impl Relation {
+    fn new(path: Vec<String>, columns: Columns) -> Self {
+        Self { path, columns, hidden: false }
+    }
 }
 
 /// What is in FROM of one select, and the names that it gives to its items.
@@ -62,23 +87,21 @@ struct Relation {
 struct Frame {
     relations: Vec<Relation>,
     /// Columns that `USING` has made one.
-    merged: Vec<String>,
+    merged: Vec<Merged>,
+    /// Where each item of FROM ends: how many relations and merged columns there are by then.
+    items: Vec<(usize, usize)>,
     aliases: Vec<String>,
 }
 
 impl Frame {
     /// All columns, as `*` gives them.
     fn star(&self) -> Columns {
-        let mut all: Vec<String> = Vec::new();
-        for relation in &self.relations {
-            for column in relation.columns.as_ref()? {
-                let merged = self.merged.iter().any(|name| same(name, column));
-                if !merged || !all.iter().any(|name| same(name, column)) {
-                    all.push(column.clone());
-                }
-            }
+        if let Some(all) = self.all() {
+            return Some(all.into_iter().map(|(name, _)| name).collect());
         }
-        Some(all)
+        let shown = self.relations.iter().filter(|relation| !relation.hidden);
+        let columns = shown.map(|relation| relation.columns.clone());
+        Some(columns.collect::<Option<Vec<_>>>()?.concat())
     }
 
     fn column(&self, name: &str) -> Found {
@@ -122,6 +145,14 @@ struct Walk<'a> {
     scope: &'a Scope,
     /// Common table expressions in scope, the innermost last.
     ctes: Vec<(String, Columns)>,
+    /// Whether there is an outer join on columns that are not known.
+    blind_join: bool,
+}
+
+impl<'a> Walk<'a> {
+    fn new(scope: &'a Scope) -> Self {
+        Self { scope, ctes: Vec::new(), blind_join: false }
+    }
 }
 
 impl Walk<'_> {
@@ -205,11 +236,13 @@ impl Walk<'_> {
         let mut frame = Frame::default();
         for from in &mut select.from {
             self.from(from, &mut frame, outer);
+            frame.items.push((frame.relations.len(), frame.merged.len()));
         }
         if !select.lateral_views.is_empty() {
             // What they add is not known here.
-            frame.relations.push(Relation { path: Vec::new(), columns: None });
+            frame.relations.push(Relation::new(Vec::new(), None));
         }
+        spell_out(&mut select.projection, &frame);
         let mut columns: Columns = Some(Vec::new());
         let mut aliases = Vec::new();
         for item in &mut select.projection {
@@ -292,133 +325,6 @@ impl Walk<'_> {
         }
     }
 
-    // ---- FROM -----------------------------------------------------------------------------
-
-    fn from(&mut self, from: &mut TableWithJoins, frame: &mut Frame, outer: &[&Frame]) {
-        self.relation(&mut from.relation, frame, outer);
-        for join in &mut from.joins {
-            self.relation(&mut join.relation, frame, outer);
-            said_in_full(&mut join.join_operator);
-            let Some(constraint) = constraint(&mut join.join_operator) else { continue };
-            match constraint {
-                JoinConstraint::On(expr) => self.within(expr, frame, outer),
-                JoinConstraint::Using(names) => {
-                    for name in names {
-                        let Some(ident) = name.0.last_mut() else { continue };
-                        let ObjectNamePart::Identifier(ident) = ident else { continue };
-                        if let Found::Spelling(spelling) = frame.column(&ident.value) {
-                            ident.value = spelling;
-                        }
-                        frame.merged.push(ident.value.clone());
-                    }
-                }
-                JoinConstraint::Natural => {
-                    // Whatever both sides have is one column.
-                    let all: Vec<String> = frame
-                        .relations
-                        .iter()
-                        .flat_map(|r| r.columns.clone().unwrap_or_default())
-                        .collect();
-                    frame.merged.extend(all);
-                }
-                JoinConstraint::None => {}
-            }
-        }
-    }
-
-    fn relation(&mut self, factor: &mut TableFactor, frame: &mut Frame, outer: &[&Frame]) {
-        match factor {
-            TableFactor::Table { name, alias, args, version, .. } => {
-                let mut path = parts(name);
-                let columns = match (&path[..], &args) {
-                    (_, Some(_)) => None,
-                    ([single], None) if self.cte_named(single).is_some() => {
-                        let (spelling, columns) = self.cte_named(single).expect("it was asked for");
-                        path = vec![spelling.clone()];
-                        *name = ObjectName::from(vec![Ident::with_quote('`', spelling)]);
-                        columns
-                    }
-                    _ => match version {
-                        Some(version) => self.columns_then(name, version),
-                        None => self.columns_of(&path),
-                    },
-                };
-                if let Ok((plain, Some(_))) = split_at_sign(name.clone()) {
-                    path = parts(&plain);
-                }
-                frame.relations.push(named_as(alias.as_ref(), path, columns));
-            }
-            TableFactor::Derived { lateral, subquery, alias, .. } => {
-                let columns = match lateral {
-                    true => {
-                        let so_far = frame.clone();
-                        self.query(subquery, &[&[&so_far], outer].concat())
-                    }
-                    false => self.query(subquery, outer),
-                };
-                if let (SetExpr::Values(values), Some(alias)) = (&*subquery.body, alias.as_mut())
-                    && alias.columns.is_empty()
-                {
-                    let width = values.rows.first().map_or(0, |row| row.len());
-                    let names = (1..=width).map(|n| Ident::new(format!("col{n}")));
-                    alias.columns =
-                        names.map(|name| TableAliasColumnDef { name, data_type: None }).collect();
-                }
-                frame.relations.push(named_as(alias.as_ref(), Vec::new(), columns));
-            }
-            TableFactor::NestedJoin { table_with_joins, alias } => match alias {
-                None => self.from(table_with_joins, frame, outer),
-                Some(alias) => {
-                    let mut inner = Frame::default();
-                    self.from(table_with_joins, &mut inner, outer);
-                    frame.relations.push(named_as(Some(alias), Vec::new(), inner.star()));
-                }
-            },
-            _ => frame.relations.push(Relation { path: Vec::new(), columns: None }),
-        }
-    }
-
-    fn cte_named(&self, name: &str) -> Option<(String, Columns)> {
-        self.ctes.iter().rev().find(|(cte, _)| same(cte, name)).cloned()
-    }
-
-    fn columns_of(&self, parts: &[String]) -> Columns {
-        if parts.last().is_some_and(|last| last.contains('@')) {
-            let name = ObjectName::from(parts.iter().map(Ident::new).collect::<Vec<_>>());
-            let (name, Some(moment)) = split_at_sign(name).ok()? else { return None };
-            let Named::Table(table) = self.scope.find(&self::parts(&name)).ok()? else {
-                return None;
-            };
-            return Some(columns(&table_at(self.scope, &table, &moment).ok()?));
-        }
-        match self.scope.find(parts).ok()? {
-            Named::Table(table) => {
-                let found = columns(&table);
-                // A view that did not say its columns.
-                if found.is_empty() { None } else { Some(found) }
-            }
-            Named::TempView(_, query) => match &*query {
-                ViewQuery::Plan(plan) => {
-                    Some(plan.schema().fields().iter().map(|field| field.name().clone()).collect())
-                }
-                ViewQuery::Text { columns: Some(columns), .. } => {
-                    Some(columns.schema.fields().iter().map(|field| field.name().clone()).collect())
-                }
-                ViewQuery::Text { .. } => None,
-            },
-        }
-    }
-
-    fn columns_then(
-        &self,
-        name: &ObjectName,
-        version: &datafusion::sql::sqlparser::ast::TableVersion,
-    ) -> Columns {
-        let Named::Table(table) = self.scope.find(&parts(name)).ok()? else { return None };
-        let moment = moment_of(self.scope, version).ok()?;
-        Some(columns(&table_at(self.scope, &table, &moment).ok()?))
-    }
-
     // ---- expressions ----------------------------------------------------------------------
 
     fn within(&mut self, expr: &mut Expr, frame: &Frame, outer: &[&Frame]) {
@@ -460,12 +366,53 @@ impl VisitorMut for Exprs<'_, '_> {
             return ControlFlow::Continue(());
         }
         match expr {
-            Expr::Identifier(ident) => spell(ident, self.frames),
+            Expr::Identifier(ident) => match merged_value(ident, self.frames) {
+                Some(value) => *expr = value,
+                None => spell(ident, self.frames),
+            },
             Expr::CompoundIdentifier(parts) => spell_compound(parts, self.frames),
             other => literals::operands(other),
         }
         ControlFlow::Continue(())
     }
+}
+
+/// Puts the columns in the place of a `*` that DataFusion would give others for.
+fn spell_out(items: &mut Vec<SelectItem>, frame: &Frame) {
+    let Some(all) = frame.all() else { return };
+    let old = std::mem::take(items);
+    for item in old {
+        match item {
+            SelectItem::Wildcard(options) => {
+                let except = options.opt_except.iter();
+                let left_out: Vec<&Ident> = except
+                    .flat_map(|except| {
+                        std::iter::once(&except.first_element).chain(&except.additional_elements)
+                    })
+                    .collect();
+                let stays = |(name, _): &(String, Expr)| {
+                    !left_out.iter().any(|ident| same(&ident.value, name))
+                };
+                items.extend(merged::items(all.iter().filter(|c| stays(c)).cloned().collect()));
+            }
+            item => items.push(item),
+        }
+    }
+}
+
+/// What an unqualified name stands for if it is that of columns that are one.
+fn merged_value(ident: &Ident, frames: &[&Frame]) -> Option<Expr> {
+    for frame in frames {
+        if let Some(value) = frame.merged_value(&ident.value) {
+            return Some(value.clone());
+        }
+        if !matches!(frame.column(&ident.value), Found::Nothing)
+            || frame.alias(&ident.value).is_some()
+        {
+            return None;
+        }
+    }
+    None
 }
 
 fn spell(ident: &mut Ident, frames: &[&Frame]) {
@@ -517,37 +464,9 @@ fn relation_named<'f>(frame: &'f Frame, qualifier: &[String]) -> Option<&'f Rela
     })
 }
 
-fn named_as(alias: Option<&TableAlias>, path: Vec<String>, columns: Columns) -> Relation {
-    match alias {
-        None => Relation { path, columns },
-        Some(alias) => {
-            let columns = alias_columns(alias).or(columns);
-            Relation { path: vec![alias.name.value.clone()], columns }
-        }
-    }
-}
-
-fn alias_columns(alias: &TableAlias) -> Columns {
-    let names = alias.columns.iter().map(|column| column.name.value.clone());
-    (!alias.columns.is_empty()).then(|| names.collect())
-}
-
-fn columns(table: &annals::Table) -> Vec<String> {
-    table.schema().fields().iter().map(|field| field.name().clone()).collect()
-}
-
 /// What ORDER BY may name where there is no select.
 fn given(columns: Columns) -> Frame {
     Frame { aliases: columns.unwrap_or_default(), ..Frame::default() }
-}
-
-/// Which side a join without one is of. `DataFusion` wants to be told.
-fn said_in_full(operator: &mut JoinOperator) {
-    *operator = match operator {
-        JoinOperator::Semi(constraint) => JoinOperator::LeftSemi(constraint.clone()),
-        JoinOperator::Anti(constraint) => JoinOperator::LeftAnti(constraint.clone()),
-        _ => return,
-    };
 }
 
 fn constraint(operator: &mut JoinOperator) -> Option<&mut JoinConstraint> {

@@ -106,7 +106,7 @@ fn set_operations(mut body: &ast::SetExpr) -> usize {
 /// The plan of a query.
 pub(crate) fn plan_query(scope: &Scope, mut query: ast::Query) -> Result<LogicalPlan, SqlError> {
     with_room(levels(&query), || {
-        casing::query(scope, &mut query);
+        casing::query(scope, &mut query)?;
         let statement = ast::Statement::Query(Box::new(query));
         let names = Names::new(scope);
         let plan = SqlToRel::new(&names).sql_statement_to_plan(statement)?;

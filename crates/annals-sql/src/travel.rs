@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use annals::{At, ReadError, Table, Timestamp, TravelError};
+use annals::{At, ReadError, Table, TableKind, Timestamp, TravelError};
 use datafusion::arrow::array::AsArray;
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
@@ -161,6 +161,14 @@ impl Relations {
             }
         };
         let found = table_at(&self.scope, &table, moment)?;
+        if matches!(found.kind(), TableKind::View { .. }) {
+            // Its text is of then; what it names would be of now.
+            return Err(SqlError::Unsupported {
+                what: format!("a version clause on the view {}", table.name()),
+                instead: "put it on the tables that the view names".to_owned(),
+            }
+            .into());
+        }
         let provider = crate::view::provider(&self.scope, found)?;
         LogicalPlanBuilder::scan(reference, provider_as_source(provider), None)
     }

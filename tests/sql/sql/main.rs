@@ -9,6 +9,7 @@ mod files;
 mod flights;
 mod functions;
 mod isolation;
+mod joins;
 mod limits;
 mod queries;
 mod reads;

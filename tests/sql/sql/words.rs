@@ -215,3 +215,234 @@ fn what_is_out_of_the_ordinary_is_answered_all_the_same() {
         }
     });
 }
+
+/// The first row of a query, as text.
+async fn row(spark: &Session, sql: &str) -> String {
+    match spark.sql(sql).await {
+        Ok(frame) => texts(Ok(frame)).await.join("\n"),
+        Err(error) => panic!("{sql}\n{error}"),
+    }
+}
+
+#[test]
+fn casts_are_those_of_spark() {
+    run(async {
+        let spark = session();
+        for (sql, expected) in [
+            ("SELECT CAST(TIMESTAMP'2020-01-01 00:00:00.7' AS BIGINT)", "1577836800"),
+            ("SELECT CAST(TIMESTAMP'1969-12-31 23:59:59.5' AS INT)", "-1"),
+            ("SELECT CAST(TIMESTAMP'1970-01-01 00:00:01.5' AS DOUBLE)", "1.5"),
+            ("SELECT CAST(TIMESTAMP'1970-01-01 00:00:01.5' AS DECIMAL(10,3))", "1.500"),
+            ("SELECT CAST(1577836800 AS TIMESTAMP)", "2020-01-01 00:00:00"),
+            ("SELECT CAST(1.5D AS TIMESTAMP)", "1970-01-01 00:00:01.5"),
+            (
+                "SELECT CAST(TIMESTAMP'2020-01-01 01:02:03.456' AS STRING)",
+                "2020-01-01 01:02:03.456",
+            ),
+            ("SELECT CAST(1e20 AS STRING), CAST(1.0D AS STRING)", "1.0E20 1.0"),
+            ("SELECT CAST(CAST('Infinity' AS DOUBLE) AS STRING)", "Infinity"),
+            ("SELECT CAST(array(1, NULL) AS STRING)", "[1, NULL]"),
+            (
+                "SELECT CAST(map('a', 1) AS STRING), CAST(named_struct('a', 1) AS STRING)",
+                "{a -> 1} {1}",
+            ),
+            (
+                "SELECT concat('a', 1e20), 'a' || TIMESTAMP'2020-01-01 00:00:00'",
+                "a1.0E20 a2020-01-01 00:00:00",
+            ),
+            ("SELECT bigint(TIMESTAMP'1970-01-01 00:00:02'), string(1e10), int('7')", "2 1.0E10 7"),
+            ("SELECT try_cast(9223372036854775807 AS TIMESTAMP)", "NULL"),
+        ] {
+            assert_eq!(row(&spark, sql).await, expected, "{sql}");
+        }
+        spark.sql("CREATE TABLE d AS SELECT 1 AS n, DATE'2020-01-01' AS day").await.unwrap();
+        for sql in [
+            "SELECT CAST(day AS INT) FROM d",
+            "SELECT CAST(n AS DATE) FROM d",
+            "SELECT CAST(1 AS BINARY)",
+            "SELECT n FROM d WHERE CAST(day AS BIGINT) > 1",
+        ] {
+            let refused = match spark.sql(sql).await {
+                Ok(frame) => frame.collect().await.map(drop),
+                Err(error) => Err(error),
+            };
+            assert_eq!(condition(refused), "DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION", "{sql}");
+        }
+        let late = spark.sql("SELECT CAST(9223372036854775807 AS TIMESTAMP)").await.unwrap();
+        assert_eq!(condition(late.collect().await), "CAST_OVERFLOW");
+    });
+}
+
+#[test]
+fn dates_are_computed_and_written_as_spark_does() {
+    run(async {
+        let spark = session();
+        for (sql, expected) in [
+            (
+                "SELECT date_add(DATE'2020-01-31', 1), date_sub('2020-01-01', 1L)",
+                "2020-02-01 2019-12-31",
+            ),
+            ("SELECT add_months(DATE'2020-01-31', 1)", "2020-02-29"),
+            ("SELECT date_add(TIMESTAMP'2020-01-31 05:00:00', 1)", "2020-02-01"),
+            (
+                "SELECT year(DATE'2020-03-04'), month('2020-03-04'), day(DATE'2020-03-04')",
+                "2020 3 4",
+            ),
+            ("SELECT hour(TIMESTAMP'2020-01-01 05:06:07'), minute('2020-01-01 05:06:07')", "5 6"),
+            ("SELECT second(TIMESTAMP'2020-01-01 05:06:07.9'), quarter(DATE'2020-04-01')", "7 2"),
+            ("SELECT dayofweek(DATE'2020-01-05'), dayofyear(DATE'2020-02-01')", "1 32"),
+            ("SELECT date_format(DATE'2020-01-15', 'yyyy/MM/dd')", "2020/01/15"),
+            (
+                "SELECT date_format(TIMESTAMP'2020-01-05 15:04:05.678', 'd.M.yy HH:mm:ss.SSS')",
+                "5.1.20 15:04:05.678",
+            ),
+            ("SELECT to_date('15/01/2020', 'dd/MM/yyyy')", "2020-01-15"),
+            ("SELECT to_timestamp('2020-01-15 01:02', 'yyyy-MM-dd HH:mm')", "2020-01-15 01:02:00"),
+            ("SELECT date_format(NULL, 'yyyy')", "NULL"),
+        ] {
+            assert_eq!(row(&spark, sql).await, expected, "{sql}");
+        }
+        // A pattern that is not understood is never written as it stands.
+        for sql in [
+            "SELECT date_format(DATE'2020-01-15', 'QQQ')",
+            "SELECT date_format(d, f) FROM VALUES (DATE'2020-01-15', 'yyyy') t(d, f)",
+        ] {
+            let refused = match spark.sql(sql).await {
+                Ok(frame) => frame.collect().await.map(drop),
+                Err(error) => Err(error),
+            };
+            assert!(refused.is_err(), "{sql}");
+        }
+    });
+}
+
+#[test]
+fn functions_have_the_names_that_spark_gives_them() {
+    run(async {
+        let spark = session();
+        for (sql, expected) in [
+            (
+                "SELECT typeof(1), typeof(1L), typeof('a'), typeof(array(1))",
+                "int bigint string array<int>",
+            ),
+            ("SELECT locate('b', 'abc'), locate('z', 'abc')", "2 0"),
+            (
+                "SELECT variance(x), every(x > 0), some(x > 2) FROM VALUES (1), (3) t(x)",
+                "2.0 true true",
+            ),
+            ("SELECT first(x), last(x), approx_count_distinct(x) FROM VALUES (1) t(x)", "1 1 1"),
+        ] {
+            assert_eq!(row(&spark, sql).await, expected, "{sql}");
+        }
+        assert!(spark.sql("SELECT year()").await.is_err());
+    });
+}
+
+#[test]
+fn decimals_have_the_digits_of_spark_and_never_more() {
+    run(async {
+        let spark = session();
+        for (sql, text, of) in [
+            ("SELECT 1.0 / 3", "0.333333", "decimal(7,6)"),
+            ("SELECT 2 / 3.0", "0.666667", "decimal(8,6)"),
+            ("SELECT -2.0 / 3", "-0.666667", "decimal(7,6)"),
+            ("SELECT 0.1 + 0.2", "0.3", "decimal(2,1)"),
+            ("SELECT 1.10 * 2.20", "2.4200", "decimal(7,4)"),
+            ("SELECT 7.5 % 2", "1.5", "decimal(2,1)"),
+            (
+                "SELECT CAST(1 AS DECIMAL(38,10)) * CAST(2.5 AS DECIMAL(38,10))",
+                "2.500000",
+                "decimal(38,6)",
+            ),
+            (
+                "SELECT CAST(1 AS DECIMAL(38,18)) / CAST(3 AS DECIMAL(38,18))",
+                "0.333333",
+                "decimal(38,6)",
+            ),
+            ("SELECT 1.5 + 1D", "2.5", "double"),
+        ] {
+            let frame = spark.sql(sql).await.unwrap();
+            assert_eq!(frame.dtypes()[0].1, of, "{sql}");
+            assert_eq!(texts(Ok(frame)).await, [text], "{sql}");
+        }
+        let most = "CAST(99999999999999999999999999999999999999 AS DECIMAL(38,0))";
+        for sql in [
+            format!("SELECT {most} + 1"),
+            format!("SELECT -{most} - 1"),
+            format!("SELECT {most} * 10"),
+            format!("SELECT {most} / 0.01"),
+            "SELECT CAST(123.456 AS DECIMAL(4,2))".to_owned(),
+        ] {
+            let refused = spark.sql(&sql).await.unwrap().collect().await;
+            assert_eq!(condition(refused), "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION", "{sql}");
+        }
+        for (sql, name) in
+            [("SELECT 1.0 / 0", "DIVIDE_BY_ZERO"), ("SELECT 1.0 % 0", "REMAINDER_BY_ZERO")]
+        {
+            assert_eq!(condition(spark.sql(sql).await.unwrap().collect().await), name);
+        }
+    });
+}
+
+#[test]
+fn what_a_query_gets_wrong_has_sparks_condition() {
+    run(async {
+        let spark = session();
+        for (sql, name) in [
+            ("SELECT x FROM VALUES (1) t(x) WHERE x", "DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN"),
+            ("SELECT x, y FROM VALUES (1, 2) t(x, y) GROUP BY x", "MISSING_AGGREGATION"),
+            ("SELECT x FROM VALUES (1) t(x) GROUP BY 2", "GROUP_BY_POS_OUT_OF_RANGE"),
+            ("SELECT x FROM VALUES (1) t(x) ORDER BY 2", "ORDER_BY_POS_OUT_OF_RANGE"),
+            ("SELECT x FROM VALUES (1) t(x) WHERE sum(x) > 1", "INVALID_WHERE_CONDITION"),
+            ("SELECT (SELECT x FROM VALUES (1), (2) t(x))", "SCALAR_SUBQUERY_TOO_MANY_ROWS"),
+            ("SELECT CAST('maybe' AS BOOLEAN)", "CAST_INVALID_INPUT"),
+            ("SELECT CAST('2020-01-01 25:00:00' AS TIMESTAMP)", "CAST_INVALID_INPUT"),
+        ] {
+            let refused = match spark.sql(sql).await {
+                Ok(frame) => frame.collect().await.map(drop),
+                Err(error) => Err(error),
+            };
+            assert_eq!(condition(refused), name, "{sql}");
+        }
+        let frame = people(&spark);
+        assert_eq!(condition(frame.union(&spark.range(0, 1, 1).unwrap())), "NUM_COLUMNS_MISMATCH");
+        spark.sql("CREATE TABLE t AS SELECT 1 AS id").await.unwrap();
+        let long = spark.sql("DELETE FROM t WHERE sum(id) > 1").await.unwrap_err().to_string();
+        assert!(long.len() < 200 && long.contains("aggregate"), "{long}");
+    });
+}
+
+#[test]
+fn columns_are_found_in_backquotes_and_in_structs() {
+    run(async {
+        let spark = session();
+        let sql = "SELECT named_struct('x', 1, 'y', 'a') AS s, 2 AS `a.b`, 3 AS `c``d`";
+        let frame = spark.sql(sql).await.unwrap();
+        let chosen = frame.select(["s.x", "`a.b`", "`c``d`", "`s`.`y`"]);
+        assert_eq!(texts(chosen).await, ["1 2 3 a"]);
+        assert_eq!(
+            texts(frame.filter(col("s.x").eq(1)).and_then(|f| f.select(["a.b"]))).await,
+            ["2"]
+        );
+        assert!(frame.select(["s.nope"]).is_err() && frame.select(["`nope`"]).is_err());
+    });
+}
+
+#[test]
+fn frames_drop_and_fill_nulls() {
+    run(async {
+        let spark = session();
+        let frame = people(&spark);
+        assert_eq!(texts(frame.drop_na(&[])).await, ["1 ada", "2 bob"]);
+        assert_eq!(texts(frame.drop_na(&["NAME"])).await, ["1 ada", "2 bob"]);
+        assert_eq!(condition(frame.drop_na(&["nope"])), "UNRESOLVED_COLUMN.WITH_SUGGESTION");
+        let filled = frame.fill_na(0).and_then(|frame| frame.fill_na("nobody"));
+        assert_eq!(filled.as_ref().unwrap().dtypes(), frame.dtypes());
+        assert_eq!(texts(filled).await, ["0 nobody", "1 ada", "2 bob"]);
+        assert!(frame.fill_na(Value::Null).is_err());
+        assert_eq!(texts(frame.union_all(&frame.limit(0).unwrap())).await.len(), 3);
+        assert_eq!(frame.head(2).await.unwrap().len(), 2);
+        let mean = frame.group_by(Vec::<&str>::new()).unwrap().mean(&["id"]);
+        assert_eq!(texts(mean).await, ["1.5"]);
+    });
+}

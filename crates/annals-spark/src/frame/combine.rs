@@ -46,6 +46,15 @@ impl DataFrame {
         self.steps_with(LogicalPlan::Union(union), steps)
     }
 
+    /// The same as [`union`](Self::union).
+    ///
+    /// # Errors
+    ///
+    /// As for [`union`](Self::union).
+    pub fn union_all(&self, other: &Self) -> Result<Self, SparkError> {
+        self.union(other)
+    }
+
     /// The rows of both, column by name. With `allow_missing_columns`, what one of them lacks is
     /// null there.
     ///

@@ -132,6 +132,15 @@ impl GroupedData {
         self.of_each(columns, crate::functions::avg)
     }
 
+    /// The same as [`avg`](Self::avg).
+    ///
+    /// # Errors
+    ///
+    /// As for [`DataFrame::select`].
+    pub fn mean(&self, columns: &[&str]) -> Result<DataFrame, SparkError> {
+        self.avg(columns)
+    }
+
     /// The keys and the smallest value of each of these columns; of all numeric ones if none is given.
     ///
     /// # Errors

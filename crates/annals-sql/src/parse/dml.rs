@@ -20,7 +20,9 @@ impl Grammar<'_> {
         let (mut partition, mut if_not_exists) = (None, false);
         if self.takes(&["PARTITION"]) {
             partition = Some(self.partition()?);
-            if_not_exists = self.if_not_exists()?;
+            if overwrite {
+                if_not_exists = self.if_not_exists()?;
+            }
         }
         let (mut by_name, mut columns) = (false, Vec::new());
         if !overwrite && self.takes(&["REPLACE"]) {
