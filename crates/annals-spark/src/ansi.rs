@@ -22,11 +22,11 @@ use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ExprSchemable, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
-    Signature, Volatility, binary_expr,
+    Signature, Volatility, binary_expr, cast as cast_to,
 };
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-pub(crate) use casts::Casts;
+pub(crate) use casts::{Casts, NoDatesAsNumbers};
 pub(crate) use sum::{CheckedSum, sum};
 
 /// The setting that Spark's messages about arithmetic name.
@@ -69,6 +69,19 @@ impl ExprPlanner for Arithmetic {
         // An operand whose type is told only later, such as a parameter, is left alone.
         let types = (expr.left.get_type(schema), expr.right.get_type(schema));
         let (Ok(left), Ok(right)) = types else { return Ok(PlannerResult::Original(expr)) };
+        // A text is read as the number that goes with the other side.
+        let text = |of: &DataType| of.is_string();
+        if text(&left) || text(&right) {
+            let whole = (left.is_integer() || right.is_integer()) && index != 3;
+            let number = |of: &DataType| of.is_numeric() || text(of);
+            if !number(&left) || !number(&right) {
+                return Ok(PlannerResult::Original(expr));
+            }
+            let to = if whole { DataType::Int64 } else { DataType::Float64 };
+            let [left, right] = [(expr.left, text(&left)), (expr.right, text(&right))]
+                .map(|(side, is_text)| if is_text { cast_to(side, to.clone()) } else { side });
+            return self.plan_binary_op(RawBinaryExpr { op: expr.op, left, right }, schema);
+        }
         if let Some(call) = decimals::planned(kind, &expr.left, &expr.right, schema)? {
             return Ok(PlannerResult::Planned(call));
         }

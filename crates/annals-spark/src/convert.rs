@@ -498,6 +498,7 @@ fn arrow_name(name: &str) -> String {
         "Float32" => "FLOAT",
         "Float64" => "DOUBLE",
         "Date32" => "DATE",
+        other if other.starts_with("Time64") => "TIME",
         other if other.starts_with("Timestamp") => "TIMESTAMP",
         other if other.starts_with("Decimal") => "DECIMAL",
         other => return other.to_uppercase(),

@@ -51,7 +51,7 @@ pub struct DataFrame {
 
 impl DataFrame {
     pub(crate) fn new(session: Session, plan: LogicalPlan) -> Self {
-        let (steps, deep) = (depth::steps_of(&plan), depth::has_deep_exprs(&plan));
+        let (steps, deep) = (depth::steps_of(&plan), depth::has_deep_exprs(&plan, None));
         Self { session, plan: Arc::new(plan), steps, deep }
     }
 

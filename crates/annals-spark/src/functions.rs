@@ -96,6 +96,7 @@ pub fn count(column: &str) -> Column {
 pub(crate) fn added_to(mut builder: SessionStateBuilder) -> SessionStateBuilder {
     let functions = builder.scalar_functions().get_or_insert_default();
     functions.extend(spark::all().into_iter().chain(named::all()).map(Arc::new));
+    functions.extend(named::others());
     let aggregates = builder.aggregate_functions().get_or_insert_default();
     aggregates.push(Arc::new(AggregateUDF::from(CheckedSum::default())));
     aggregates.extend(named::aggregates());

@@ -19,7 +19,7 @@ use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion_spark::SessionStateBuilderSpark;
 
-use crate::ansi::{Arithmetic, Casts, Negation};
+use crate::ansi::{Arithmetic, Casts, Negation, NoDatesAsNumbers};
 use crate::catalog::Catalog;
 use crate::conf::Conf;
 use crate::convert::{self, Names, Told};
@@ -119,7 +119,7 @@ impl SessionBuilder {
             let mut builder = functions::added_to(builder);
             let planners = builder.expr_planners().get_or_insert_default();
             planners.insert(0, Arc::new(Arithmetic::new()));
-            builder
+            builder.with_analyzer_rule(Arc::new(NoDatesAsNumbers))
         });
         if let Some(bytes) = self.memory_limit {
             builder = builder.memory_limit(bytes);

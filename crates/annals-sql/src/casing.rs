@@ -283,6 +283,17 @@ impl Walk<'_> {
         match item {
             SelectItem::UnnamedExpr(expr) => {
                 let name = names::of(expr);
+                let is_field = match &*expr {
+                    Expr::CompoundIdentifier(parts) => {
+                        let table: Vec<String> = parts[..parts.len() - 1]
+                            .iter()
+                            .map(|part| part.value.clone())
+                            .collect();
+                        let of = |frame: &Frame| relation_named(frame, &table).is_some();
+                        !of(frame) && !outer.iter().any(|frame| of(frame))
+                    }
+                    _ => false,
+                };
                 literals::whole_number(expr);
                 self.within(expr, frame, outer);
                 // A star that is an argument has no name of its own.
@@ -291,7 +302,7 @@ impl Walk<'_> {
                     Expr::CompoundIdentifier(parts) => parts.last().map(|part| &part.value),
                     _ => None,
                 };
-                if spelled != Some(&name) {
+                if is_field || spelled != Some(&name) {
                     let alias = Ident::with_quote('`', &name);
                     let expr = std::mem::replace(expr, Expr::Identifier(Ident::new("")));
                     *item = SelectItem::ExprWithAlias { expr, alias };

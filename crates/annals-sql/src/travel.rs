@@ -188,6 +188,13 @@ impl Relations {
                 version_of(&expr).ok_or_else(|| unclear("write a number or a tag in quotes").into())
             }
             TableVersion::TimestampAsOf(expr) | TableVersion::ForSystemTimeAsOf(expr) => {
+                if marked_version(&expr).is_none() && expr.to_string().contains(VERSION_MARK) {
+                    let clause = format!("VERSION AS OF {expr}");
+                    let clause =
+                        clause.replace(&format!("{VERSION_MARK}("), "").replacen(')', "", 1);
+                    let reason = "write a number or a tag in quotes, and nothing more".to_owned();
+                    return Err(SqlError::VersionClause { clause, reason }.into());
+                }
                 if let Some(marked) = marked_version(&expr) {
                     let found = version_of(marked);
                     return found.ok_or_else(|| {

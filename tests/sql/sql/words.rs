@@ -261,11 +261,14 @@ fn casts_are_those_of_spark() {
             "SELECT CAST(n AS DATE) FROM d",
             "SELECT CAST(1 AS BINARY)",
             "SELECT n FROM d WHERE CAST(day AS BIGINT) > 1",
+            "SELECT day FROM d UNION SELECT n FROM d",
+            "SELECT day = 1 FROM d",
         ] {
             let refused = match spark.sql(sql).await {
                 Ok(frame) => frame.collect().await.map(drop),
                 Err(error) => Err(error),
             };
+            assert!(refused.is_err(), "{sql}");
             assert_eq!(condition(refused), "DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION", "{sql}");
         }
         let late = spark.sql("SELECT CAST(9223372036854775807 AS TIMESTAMP)").await.unwrap();
@@ -330,6 +333,12 @@ fn functions_have_the_names_that_spark_gives_them() {
                 "SELECT variance(x), every(x > 0), some(x > 2) FROM VALUES (1), (3) t(x)",
                 "2.0 true true",
             ),
+            ("SELECT element_at(array(1, 2), 2), element_at(map('a', 1), 'a')", "2 1"),
+            (
+                "SELECT sort_array(array(2, 1)), sequence(1, 3), len('abc'), ucase('a')",
+                "[1, 2] [1, 2, 3] 3 A",
+            ),
+            ("SELECT '5' + 1, 7 - '2', '1.5' * 2.0, '6' / '4'", "6 5 3.0 1.5"),
             ("SELECT first(x), last(x), approx_count_distinct(x) FROM VALUES (1) t(x)", "1 1 1"),
         ] {
             assert_eq!(row(&spark, sql).await, expected, "{sql}");
@@ -424,6 +433,10 @@ fn columns_are_found_in_backquotes_and_in_structs() {
             texts(frame.filter(col("s.x").eq(1)).and_then(|f| f.select(["a.b"]))).await,
             ["2"]
         );
+        spark.sql("CREATE TABLE nested AS SELECT named_struct('x', 1) AS s").await.unwrap();
+        for sql in ["SELECT s.x FROM nested", "SELECT nested.s.x FROM nested"] {
+            assert_eq!(spark.sql(sql).await.unwrap().columns(), ["x"], "{sql}");
+        }
         assert!(frame.select(["s.nope"]).is_err() && frame.select(["`nope`"]).is_err());
     });
 }

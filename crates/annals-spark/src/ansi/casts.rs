@@ -10,14 +10,16 @@ use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, StringArr
 use arrow::compute::{CastOptions, cast, cast_with_options};
 use arrow::datatypes::{DataType, Float64Type, TimeUnit, TimestampMicrosecondType};
 use arrow::error::ArrowError;
-use datafusion::common::tree_node::Transformed;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, DataFusionError, Result};
 use datafusion::config::ConfigOptions;
 use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use datafusion::logical_expr::{
-    Cast, ColumnarValue, Expr, ExprSchemable, Operator, ScalarFunctionArgs, ScalarUDF,
+    Cast, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ScalarFunctionArgs, ScalarUDF,
     ScalarUDFImpl, Signature, TryCast, Volatility,
 };
+
+use datafusion::optimizer::AnalyzerRule;
 
 use crate::error::SparkError;
 use crate::rows::value_at;
@@ -83,6 +85,39 @@ impl FunctionRewrite for Casts {
             }
             other => Ok(Transformed::no(other)),
         }
+    }
+}
+
+/// Refuses numbers that stand for dates, and dates for numbers, where the two come together
+/// without a cast: in a comparison, in a union.
+#[derive(Debug)]
+pub(crate) struct NoDatesAsNumbers;
+
+impl AnalyzerRule for NoDatesAsNumbers {
+    fn name(&self) -> &'static str {
+        "no_dates_as_numbers"
+    }
+
+    fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
+        plan.apply_with_subqueries(|node| {
+            let mut schema = DFSchema::empty();
+            for input in node.inputs() {
+                schema.merge(input.schema());
+            }
+            node.apply_expressions(|expr| {
+                expr.apply(|expr| match expr {
+                    Expr::Cast(Cast { expr, field })
+                        if field.data_type() == &DataType::Date32
+                            || expr.get_type(&schema).is_ok_and(|of| of == DataType::Date32) =>
+                    {
+                        casted(expr, field.data_type(), &schema, false)?;
+                        Ok(TreeNodeRecursion::Continue)
+                    }
+                    _ => Ok(TreeNodeRecursion::Continue),
+                })
+            })
+        })?;
+        Ok(plan)
     }
 }
 

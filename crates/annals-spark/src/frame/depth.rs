@@ -56,9 +56,11 @@ pub(crate) fn steps_of(plan: &LogicalPlan) -> usize {
     known.get(&std::ptr::from_ref(plan)).copied().unwrap_or_default()
 }
 
-/// Whether an expression in the plan is so deep that to walk it takes much stack.
-pub(super) fn has_deep_exprs(plan: &LogicalPlan) -> bool {
-    let mut known: HashSet<*const LogicalPlan> = HashSet::new();
+/// Whether an expression in the plan is so deep that to walk it takes much stack. What lies below
+/// `seen` is not looked at.
+pub(super) fn has_deep_exprs(plan: &LogicalPlan, seen: Option<&LogicalPlan>) -> bool {
+    let seen = seen.into_iter().flat_map(inputs_of).map(std::ptr::from_ref);
+    let mut known: HashSet<*const LogicalPlan> = seen.collect();
     let mut pending = vec![plan];
     while let Some(node) = pending.pop() {
         if !known.insert(node) {
@@ -125,7 +127,7 @@ impl DataFrame {
                  `cache` it, and go on from there"
             )));
         }
-        let deep = self.deep || has_deep_exprs(&plan);
+        let deep = self.deep || has_deep_exprs(&plan, Some(&self.plan));
         Ok(Self { session: self.session.clone(), plan: plan.into(), steps, deep })
     }
 

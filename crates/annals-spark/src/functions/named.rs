@@ -10,6 +10,7 @@ use datafusion::common::{DFSchema, Result, plan_err};
 use datafusion::config::ConfigOptions;
 use datafusion::functions::expr_fn as functions;
 use datafusion::functions_aggregate as aggregates;
+use datafusion::functions_nested::expr_fn as nested;
 use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use datafusion::logical_expr::{
     AggregateUDF, ColumnarValue, Expr, ExprSchemable, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
@@ -31,6 +32,8 @@ enum Form {
     TypeOf,
     /// Where a text is in another, from 1; 0 if it is not.
     Locate,
+    /// The element of a list at a place, or of a map at a key.
+    ElementAt,
     /// A function of `datafusion-spark` on a date and a number, whatever their types are.
     OnDate,
 }
@@ -60,6 +63,7 @@ const FORMS: &[(&str, Form)] = &[
     ("timestamp", Form::Cast),
     ("typeof", Form::TypeOf),
     ("locate", Form::Locate),
+    ("element_at", Form::ElementAt),
     ("date_add", Form::OnDate),
     ("date_sub", Form::OnDate),
     ("add_months", Form::OnDate),
@@ -71,6 +75,21 @@ pub(crate) fn all() -> impl Iterator<Item = ScalarUDF> {
         let signature = Signature::user_defined(Volatility::Immutable);
         ScalarUDF::from(Named { name, form: *form, signature })
     })
+}
+
+/// Functions that `DataFusion` has under other names.
+pub(crate) fn others() -> Vec<Arc<ScalarUDF>> {
+    use datafusion::{functions as plain, functions_nested as lists};
+    let also = |of: Arc<ScalarUDF>, names: &'static [&'static str]| {
+        Arc::new(of.as_ref().clone().with_aliases(names.iter().copied()))
+    };
+    vec![
+        also(lists::sort::array_sort_udf(), &["sort_array"]),
+        also(lists::range::gen_series_udf(), &["sequence"]),
+        also(plain::unicode::character_length(), &["len"]),
+        also(plain::string::upper(), &["ucase"]),
+        also(plain::string::lower(), &["lcase"]),
+    ]
 }
 
 /// Aggregates that `DataFusion` has under other names.
@@ -106,7 +125,7 @@ impl ScalarUDFImpl for Named {
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         let expected = match self.form {
-            Form::Locate | Form::OnDate => 2,
+            Form::Locate | Form::OnDate | Form::ElementAt => 2,
             _ => 1,
         };
         if types.len() != expected {
@@ -115,8 +134,16 @@ impl ScalarUDFImpl for Named {
         Ok(types.to_vec())
     }
 
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         Ok(match self.form {
+            Form::ElementAt => match types.first() {
+                Some(DataType::List(item)) => item.data_type().clone(),
+                Some(DataType::Map(entries, _)) => match entries.data_type() {
+                    DataType::Struct(fields) if fields.len() == 2 => fields[1].data_type().clone(),
+                    _ => return plan_err!("a map has keys and values"),
+                },
+                _ => return plan_err!("element_at() takes a list or a map"),
+            },
             Form::TypeOf => DataType::Utf8,
             Form::OnDate => DataType::Date32,
             Form::Cast => match types::parse_type(self.name) {
@@ -156,6 +183,13 @@ impl FunctionRewrite for Replacement {
             Form::Part(part) => functions::date_part(lit(part), moment(first, schema)?),
             Form::DayOfWeek => functions::date_part(lit("dow"), moment(first, schema)?) + lit(1),
             Form::Cast => cast(first, named.return_type(&[])?),
+            Form::ElementAt => {
+                let at = args.remove(0);
+                match first.get_type(schema)? {
+                    DataType::List(_) => nested::array_element(first, at),
+                    _ => nested::array_element(nested::map_extract(first, at), lit(1_i64)),
+                }
+            }
             Form::TypeOf => lit(types::simple_string(&first.get_type(schema)?)),
             Form::Locate => functions::strpos(args.remove(0), first),
             Form::OnDate => {
