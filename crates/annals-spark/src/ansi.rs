@@ -5,6 +5,8 @@
 //! are planned as functions here where that makes a difference, and [`CheckedSum`] stands for
 //! `sum`.
 
+mod casts;
+mod decimals;
 mod sum;
 
 use std::sync::Arc;
@@ -19,12 +21,16 @@ use datafusion::config::ConfigOptions;
 use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ExprSchemable, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    Volatility,
+    ColumnarValue, Expr, ExprSchemable, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
+    Signature, Volatility, binary_expr, cast as cast_to,
 };
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
+pub(crate) use casts::{Casts, NoDatesAsNumbers};
 pub(crate) use sum::{CheckedSum, sum};
+
+/// The setting that Spark's messages about arithmetic name.
+const ANSI_CONFIG: &str = "\"spark.sql.ansi.enabled\"";
 
 /// What the error of a division by zero says.
 pub(crate) const DIVIDED_BY_ZERO: &str = "Divide by zero";
@@ -58,9 +64,27 @@ impl ExprPlanner for Arithmetic {
             BinaryOperator::Modulo => 4,
             _ => return Ok(PlannerResult::Original(expr)),
         };
+        let kind =
+            [Kind::Add, Kind::Subtract, Kind::Multiply, Kind::Divide, Kind::Remainder][index];
         // An operand whose type is told only later, such as a parameter, is left alone.
         let types = (expr.left.get_type(schema), expr.right.get_type(schema));
         let (Ok(left), Ok(right)) = types else { return Ok(PlannerResult::Original(expr)) };
+        // A text is read as the number that goes with the other side.
+        let text = |of: &DataType| of.is_string();
+        if text(&left) || text(&right) {
+            let whole = (left.is_integer() || right.is_integer()) && index != 3;
+            let number = |of: &DataType| of.is_numeric() || text(of);
+            if !number(&left) || !number(&right) {
+                return Ok(PlannerResult::Original(expr));
+            }
+            let to = if whole { DataType::Int64 } else { DataType::Float64 };
+            let [left, right] = [(expr.left, text(&left)), (expr.right, text(&right))]
+                .map(|(side, is_text)| if is_text { cast_to(side, to.clone()) } else { side });
+            return self.plan_binary_op(RawBinaryExpr { op: expr.op, left, right }, schema);
+        }
+        if let Some(call) = decimals::planned(kind, &expr.left, &expr.right, schema)? {
+            return Ok(PlannerResult::Planned(call));
+        }
         let whole = left.is_signed_integer() && right.is_signed_integer();
         let number =
             |data_type: &DataType| data_type.is_signed_integer() || data_type.is_floating();
@@ -71,6 +95,28 @@ impl ExprPlanner for Arithmetic {
         let call = self.functions[index].call(vec![expr.left, expr.right]);
         Ok(PlannerResult::Planned(call))
     }
+}
+
+/// An operator on two expressions over a schema, as SQL has it.
+pub(crate) fn operation(
+    op: BinaryOperator,
+    left: Expr,
+    right: Expr,
+    schema: &DFSchema,
+) -> Result<Expr> {
+    let plain = match op {
+        BinaryOperator::Plus => Operator::Plus,
+        BinaryOperator::Minus => Operator::Minus,
+        BinaryOperator::Multiply => Operator::Multiply,
+        BinaryOperator::Divide => Operator::Divide,
+        BinaryOperator::Modulo => Operator::Modulo,
+        other => return plan_err!("{other} is no operator on numbers"),
+    };
+    let raw = RawBinaryExpr { op, left, right };
+    Ok(match Arithmetic::new().plan_binary_op(raw, schema)? {
+        PlannerResult::Planned(expr) => expr,
+        PlannerResult::Original(raw) => binary_expr(raw.left, plain, raw.right),
+    })
 }
 
 /// Has whole numbers negated by a function that notices when the result does not fit: there is no

@@ -1,10 +1,14 @@
 //! Columns: names and expressions that are looked up when a frame is asked for them.
 
+mod operators;
+
 use std::sync::Arc;
 
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
+pub use self::operators::Operand;
+use self::operators::Operation;
 use crate::error::SparkError;
 use crate::frame::{THIS, find_column, placed_back, query_over_one};
 use crate::session::Session;
@@ -25,6 +29,9 @@ enum Kind {
     Name(String),
     Expr(Box<Expr>),
     Text(String),
+    /// What cannot be made a column, and why.
+    Wrong(Arc<SparkError>),
+    Operation(Operation, Vec<Column>),
     /// A function of one column, and what it is called.
     Call(String, fn(Expr) -> Expr, Box<Column>),
 }
@@ -36,6 +43,10 @@ impl Column {
 
     pub(crate) fn text(text: &str) -> Self {
         Self::of(Kind::Text(text.to_owned()))
+    }
+
+    pub(crate) fn wrong(error: SparkError) -> Self {
+        Self::of(Kind::Wrong(Arc::new(error)))
     }
 
     pub(crate) fn expr(expr: Expr) -> Self {
@@ -60,6 +71,20 @@ impl Column {
         self
     }
 
+    /// To sort by it from the largest to the smallest, nulls first.
+    #[must_use]
+    pub fn desc_nulls_first(mut self) -> Self {
+        self.order = (false, true);
+        self
+    }
+
+    /// To sort by it from the smallest to the largest, nulls last.
+    #[must_use]
+    pub fn asc_nulls_last(mut self) -> Self {
+        self.order = (true, false);
+        self
+    }
+
     /// To sort by it from the smallest to the largest, nulls first, as is the default.
     #[must_use]
     pub fn asc(mut self) -> Self {
@@ -79,19 +104,34 @@ impl Column {
     ) -> Result<Vec<Expr>, SparkError> {
         let exprs = match self.kind {
             Kind::All => plan.schema().columns().into_iter().map(Expr::Column).collect(),
-            Kind::Name(name) => {
-                let column = find_column(plan, &name)?;
-                // A column that is asked for in another spelling is called so from there on.
-                let same = column.name == name;
-                let expr = Expr::Column(column);
-                vec![if same { expr } else { expr.alias(name) }]
-            }
+            Kind::Name(name) => match find_column(plan, &name) {
+                Ok(column) => {
+                    // A column that is asked for in another spelling is called so from there on.
+                    let same = column.name == name;
+                    let expr = Expr::Column(column);
+                    vec![if same { expr } else { expr.alias(name) }]
+                }
+                // A name in backquotes, or a field of a column.
+                Err(error) => match annals_sql::parse::parse_name(&name) {
+                    Ok(parts) if name.contains(['`', '.']) => {
+                        let found = Self::text(&parts.quoted()).resolve(session, plan);
+                        found.map_err(|_| error)?
+                    }
+                    _ => return Err(error),
+                },
+            },
             Kind::Expr(expr) => vec![with_found_columns(*expr, plan)?],
             Kind::Text(text) => {
-                let query = format!("SELECT {text} FROM {THIS}");
+                check_item(&text)?;
+                // What may follow in the line is perhaps a comment.
+                let query = format!("SELECT {text}\nFROM {THIS}");
                 match query_over_one(session, THIS, plan, &query)? {
                     LogicalPlan::Projection(projection) => {
-                        let own = |expr| with_found_columns(placed_back(expr, plan), plan);
+                        let computed = computed_below(&projection.input);
+                        let own = |expr| {
+                            let expr = replaced(expr, &computed);
+                            with_found_columns(placed_back(expr, plan), plan)
+                        };
                         projection.expr.into_iter().map(own).collect::<Result<_, _>>()?
                     }
                     _ => {
@@ -101,6 +141,14 @@ impl Column {
                     }
                 }
             }
+            Kind::Operation(operation, operands) => {
+                let mut exprs = Vec::with_capacity(operands.len());
+                for operand in operands {
+                    exprs.extend(operand.resolve(session, plan)?);
+                }
+                vec![operation.over(exprs, plan.schema())?]
+            }
+            Kind::Wrong(error) => return Err(SparkError::other(error.message()).caused_by(error)),
             Kind::Call(name, function, argument) => {
                 let arguments = argument.resolve(session, plan)?;
                 let call = |argument: Expr| {
@@ -117,6 +165,47 @@ impl Column {
         let Some(alias) = self.alias else { return Ok(exprs) };
         Ok(exprs.into_iter().map(|expr: Expr| expr.unalias().alias(&alias)).collect())
     }
+}
+
+/// Refuses a text that is more than one item of a select list. It is to become part of a query, to
+/// which it could add clauses of its own.
+pub(crate) fn check_item(text: &str) -> Result<(), SparkError> {
+    let item = annals_sql::parse::parse_select_item(text);
+    item.map(drop).map_err(|error| crate::convert::parse(&error))
+}
+
+/// What a plan without groups computes beside the columns that it is over: aggregates and windows,
+/// each with the column that stands for it above.
+fn computed_below(plan: &LogicalPlan) -> Vec<(Expr, Expr)> {
+    let (input, exprs) = match plan {
+        LogicalPlan::Window(window) => (&window.input, &window.window_expr),
+        LogicalPlan::Aggregate(aggregate) if aggregate.group_expr.is_empty() => {
+            (&aggregate.input, &aggregate.aggr_expr)
+        }
+        _ => return Vec::new(),
+    };
+    let mut computed = computed_below(input);
+    for expr in exprs {
+        let (table, name) = expr.qualified_name();
+        let column = Expr::Column(datafusion::common::Column::new(table, name));
+        let expr = replaced(expr.clone(), &computed);
+        computed.push((column, expr));
+    }
+    computed
+}
+
+/// The expression with others in the places of some that lie in it.
+pub(crate) fn replaced(expr: Expr, by: &[(Expr, Expr)]) -> Expr {
+    if by.is_empty() {
+        return expr;
+    }
+    let found = expr.clone().transform_down(|expr| {
+        Ok(match by.iter().find(|(from, _)| *from == expr) {
+            Some((_, to)) => Transformed::new(to.clone(), true, TreeNodeRecursion::Jump),
+            None => Transformed::no(expr),
+        })
+    });
+    found.map_or(expr, |found| found.data)
 }
 
 /// The expression with its columns found in `plan`, whatever their case and table.

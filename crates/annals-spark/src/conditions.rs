@@ -35,6 +35,7 @@ conditions! {
         "<message>.<alternative> If necessary set <config> to \"false\" to bypass this error.",
     "AVRO_DATA_SOURCE_NOT_ENABLED" "42K02"
         "The data source for the provider <provider> is not enabled.",
+    "CANNOT_BE_EMPTY" "" "At least one <item> must be specified.",
     "CANNOT_CREATE_DATA_SOURCE_TABLE.EXTERNAL_METADATA_UNSUPPORTED" "42KDE"
         "Failed to create data source table <tableName>: provider '<provider>' does not support external metadata but a schema is provided. Please remove the schema when creating the table.",
     "CANNOT_DETERMINE_TYPE" "" "Some of types cannot be determined after inferring.",
@@ -70,6 +71,8 @@ conditions! {
         "Cannot resolve <sqlExpr> due to data type mismatch: the binary operator requires the input type <inputType>, not <actualType>.",
     "DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION" "42K09"
         "Cannot resolve <sqlExpr> due to data type mismatch: cannot cast <srcType> to <targetType>.",
+    "DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN" "42K09"
+        "Cannot resolve <sqlExpr> due to data type mismatch: Filter expression <filter> of type <type> is not a boolean.",
     "DATA_SOURCE_NOT_FOUND" "42K02"
         "Failed to find the data source: <provider>. Make sure the provider name is correct and the package is properly registered and compatible with your Spark version.",
     "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION" "22003"
@@ -90,6 +93,8 @@ conditions! {
         "No such struct field <fieldName> in <fields>.",
     "FORBIDDEN_OPERATION" "42809"
         "The operation <statement> is not allowed on the <objectType>: <objectName>.",
+    "GROUP_BY_POS_OUT_OF_RANGE" "42805"
+        "GROUP BY position <index> is not in select list (valid range is [1, <size>]).",
     "INCOMPATIBLE_DATA_FOR_TABLE.AMBIGUOUS_COLUMN_NAME" "KD000"
         "Cannot write incompatible data for the table <tableName>: Ambiguous column name in the input data <colName>.",
     "INCOMPATIBLE_DATA_FOR_TABLE.CANNOT_FIND_DATA" "KD000"
@@ -133,8 +138,14 @@ conditions! {
         "Cannot create the persistent object <objName> of the type <obj> because it references to the temporary object <tempObjName> of the type <tempObj>. Please make the temporary object <tempObjName> persistent, or make the persistent object <objName> temporary.",
     "INVALID_TIME_TRAVEL_TIMESTAMP_EXPR.INPUT" "42K0E"
         "The time travel timestamp expression <expr> is invalid. Cannot be casted to the \"TIMESTAMP\" type.",
+    "INVALID_WHERE_CONDITION" "42903"
+        "The WHERE condition <condition> contains invalid expressions: <expressionList>. Rewrite the query to avoid window functions, aggregate functions, and generator functions in the WHERE clause.",
     "MERGE_CARDINALITY_VIOLATION" "23K01"
         "The ON search condition of the MERGE statement matched a single row from the target table with multiple rows of the source table. This could result in the target row being operated on more than once with an update or delete operation and is not allowed.",
+    "MISSING_AGGREGATION" "42803"
+        "The non-aggregating expression <expression> is based on columns which are not participating in the GROUP BY clause. Add the columns or the expression to the GROUP BY, aggregate the expression, or use <expressionAnyValue> if you do not care which of the values within a group is returned.",
+    "MISSING_GROUP_BY" "42803"
+        "The query does not include a GROUP BY clause. Add GROUP BY or turn it into the window functions using OVER clauses.",
     "MULTIPLE_TIME_TRAVEL_SPEC" "42K0E"
         "Cannot specify time travel in both the time travel clause and options.",
     "NOT_A_PARTITIONED_TABLE" "42809"
@@ -146,6 +157,12 @@ conditions! {
         "ALTER TABLE ALTER/CHANGE COLUMN is not supported for changing <table>'s column <originName> with type <originType> to <newName> with type <newType>.",
     "NOT_SUPPORTED_COMMAND_WITHOUT_HIVE_SUPPORT" "0A000"
         "<cmd> is not supported, if you want to enable it, please set \"spark.sql.catalogImplementation\" to \"hive\".",
+    "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION" "22003"
+        "The <value> rounded half up from <roundedValue> cannot be represented as Decimal(<precision>, <scale>). If necessary set <config> to \"false\" to bypass this error, and return NULL instead.",
+    "NUM_COLUMNS_MISMATCH" "42826"
+        "<operator> can only be performed on inputs with the same number of columns, but the first input has <firstNumColumns> columns and the <invalidOrdinalNum> input has <invalidNumColumns> columns.",
+    "ORDER_BY_POS_OUT_OF_RANGE" "42805"
+        "ORDER BY position <index> is not in select list (valid range is [1, <size>]).",
     "PARSE_EMPTY_STATEMENT" "42617" "Syntax error, unexpected empty statement.",
     "PARSE_SYNTAX_ERROR" "42601" "Syntax error at or near <error><hint>.",
     "PARTITIONS_ALREADY_EXIST" "428FT"
@@ -169,6 +186,8 @@ conditions! {
         "<database> is a system preserved database, you cannot create a database with this name.",
     "ROUTINE_NOT_FOUND" "42883"
         "The routine <routineName> cannot be found. Verify the spelling and correctness of the schema and catalog.",
+    "SCALAR_SUBQUERY_TOO_MANY_ROWS" "21000"
+        "More than one row returned by a subquery used as an expression.",
     "SCHEMA_ALREADY_EXISTS" "42P06"
         "Cannot create schema <schemaName> because it already exists. Choose a different name, drop the existing schema, or add the IF NOT EXISTS clause to tolerate pre-existing schema.",
     "SCHEMA_NOT_EMPTY" "2BP01"

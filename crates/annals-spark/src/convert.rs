@@ -4,6 +4,7 @@
 //! was about decides some of it, so callers say so in a [`Told`].
 
 mod columns;
+mod plans;
 mod statement;
 
 use annals::error::CatalogError;
@@ -43,6 +44,20 @@ pub(crate) struct Told {
     pub(crate) database: String,
     /// Whether the call reads, so that functions and built-in names were searched too.
     pub(crate) reads: bool,
+}
+
+/// An error that was one of Spark's before `DataFusion` carried it here.
+fn known(error: &DataFusionError) -> Option<SparkError> {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = next {
+        if let Some(known) = error.downcast_ref::<SparkError>()
+            && let Some(condition) = known.condition()
+        {
+            return Some(SparkError::new(condition, known.parameters().to_vec()));
+        }
+        next = error.source();
+    }
+    None
 }
 
 impl Told {
@@ -162,6 +177,9 @@ impl Told {
     }
 
     fn plan(&self, error: DataFusionError) -> SparkError {
+        if let Some(known) = known(&error) {
+            return known.caused_by(error);
+        }
         let text = error.to_string();
         let told = if let Some(message) = between(&text, "USER_RAISED_EXCEPTION: ", "\n") {
             SparkError::new("USER_RAISED_EXCEPTION", [("errorMessage", message)])
@@ -204,6 +222,8 @@ impl Told {
                     ("ansiConfig", "\"spark.sql.ansi.enabled\"".to_owned()),
                 ],
             )
+        } else if let Some(told) = plans::told(&text) {
+            told
         } else {
             SparkError::other(text)
         };
@@ -277,6 +297,7 @@ impl Told {
                     ("colType", "partition".to_owned()),
                     ("colName", quote(column)),
                     ("tableName", names::full(table)),
+                    ("tableCols", "those of the query".to_owned()),
                 ],
             ),
             CatalogError::OtherPartitioning { table, actual, asked } => SparkError::new(
@@ -504,6 +525,7 @@ fn arrow_name(name: &str) -> String {
         "Float32" => "FLOAT",
         "Float64" => "DOUBLE",
         "Date32" => "DATE",
+        other if other.starts_with("Time64") => "TIME",
         other if other.starts_with("Timestamp") => "TIMESTAMP",
         other if other.starts_with("Decimal") => "DECIMAL",
         other => return other.to_uppercase(),

@@ -14,10 +14,11 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use datafusion::common::Column as PlanColumn;
-use datafusion::common::tree_node::TreeNode;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::logical_expr::utils::find_aggregate_exprs;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 
-use crate::column::Column;
+use crate::column::{Column, check_item};
 use crate::error::SparkError;
 use crate::session::Session;
 use crate::show;
@@ -25,10 +26,14 @@ use crate::show;
 pub use depth::STEPS_MAX;
 pub(crate) use depth::{given_room, steps_of_views};
 pub use grouped::GroupedData;
+pub(crate) use grouped::shown_name;
 pub(crate) use twice::{placed_back, query as query_over_one, shares_a_name};
 
 /// The name that a frame has in the text of a query over it.
 pub(crate) const THIS: &str = "__this";
+
+/// As many rows as a plan can count.
+const ROWS_MAX: usize = i64::MAX as usize;
 
 /// A query that has read nothing yet. Cheap to clone.
 ///
@@ -40,12 +45,14 @@ pub struct DataFrame {
     plan: Arc<LogicalPlan>,
     /// How deep the plan is.
     steps: usize,
+    /// Whether there are deep expressions in it.
+    deep: bool,
 }
 
 impl DataFrame {
     pub(crate) fn new(session: Session, plan: LogicalPlan) -> Self {
-        let steps = depth::steps_of(&plan);
-        Self { session, plan: Arc::new(plan), steps }
+        let (steps, deep) = (depth::steps_of(&plan), depth::has_deep_exprs(&plan, None));
+        Self { session, plan: Arc::new(plan), steps, deep }
     }
 
     fn told(&self, error: datafusion::error::DataFusionError) -> SparkError {
@@ -58,14 +65,14 @@ impl DataFrame {
     ) -> Result<Self, SparkError> {
         let builder = LogicalPlanBuilder::from(self.plan.as_ref().clone());
         let build = || build(builder).and_then(LogicalPlanBuilder::build);
-        let plan = depth::with_room(self.steps, build).map_err(|error| self.told(error))?;
+        let plan = depth::with_room(self.levels(), build).map_err(|error| self.told(error))?;
         self.step(plan)
     }
 
     /// The frame of a query over this one, which it names [`THIS`].
     fn query(&self, text: &str) -> Result<Self, SparkError> {
         let query = || twice::query(&self.session, THIS, &self.plan, text);
-        self.step(depth::with_room(self.steps, query)?)?.shown()
+        self.step(depth::with_room(self.levels(), query)?)?.shown()
     }
 
     /// The plan.
@@ -82,7 +89,7 @@ impl DataFrame {
 
     /// The columns, with the types that Spark has.
     pub fn schema(&self) -> SchemaRef {
-        depth::with_room(self.steps, || self.settled_schema())
+        depth::with_room(self.levels(), || self.settled_schema())
     }
 
     fn settled_schema(&self) -> SchemaRef {
@@ -149,8 +156,17 @@ impl DataFrame {
         &self,
         exprs: impl IntoIterator<Item = S>,
     ) -> Result<Self, SparkError> {
-        let exprs: Vec<String> = exprs.into_iter().map(|expr| expr.as_ref().to_owned()).collect();
-        self.query(&format!("SELECT {} FROM {THIS}", exprs.join(", ")))
+        let mut items = Vec::new();
+        for expr in exprs {
+            check_item(expr.as_ref())?;
+            items.push(expr.as_ref().to_owned());
+        }
+        if items.is_empty() {
+            return self.project(Vec::new());
+        }
+        // What may follow in the line of an item is perhaps a comment. `DISTINCT` is none: `ALL`
+        // says that it was not meant.
+        self.query(&format!("SELECT ALL {}\nFROM {THIS}", items.join("\n, ")))
     }
 
     /// This frame with one more column, or another in the place of one of that name.
@@ -172,7 +188,14 @@ impl DataFrame {
         columns: impl IntoIterator<Item = (S, C)>,
     ) -> Result<Self, SparkError> {
         let mut exprs = self.own_columns();
+        let mut named: Vec<String> = Vec::new();
         for (name, column) in columns {
+            let folded = name.as_ref().to_lowercase();
+            if named.contains(&folded) {
+                let quoted = crate::types::quote(&folded);
+                return Err(SparkError::new("COLUMN_ALREADY_EXISTS", [("columnName", quoted)]));
+            }
+            named.push(folded);
             let mut resolved = column.into().resolve(&self.session, &self.plan)?;
             let one = resolved.pop().filter(|_| resolved.is_empty());
             let one = one.ok_or_else(|| SparkError::other("one column was expected"))?;
@@ -277,6 +300,8 @@ impl DataFrame {
     pub fn filter(&self, condition: impl Into<Condition>) -> Result<Self, SparkError> {
         match condition.into() {
             Condition::Text(text) => {
+                let expr = annals_sql::parse::parse_expr(&text);
+                expr.map_err(|error| crate::convert::parse(&error))?;
                 let filtered = self.query(&format!("SELECT * FROM {THIS} WHERE {text}"));
                 let missing = |error: &SparkError| {
                     error.condition().is_some_and(|found| found.starts_with("UNRESOLVED_COLUMN"))
@@ -290,6 +315,14 @@ impl DataFrame {
                 let mut exprs = column.resolve(&self.session, &self.plan)?;
                 let expr =
                     exprs.pop().ok_or_else(|| SparkError::other("a condition is missing"))?;
+                let computed = find_aggregate_exprs([&expr]);
+                if let Some(computed) = computed.first() {
+                    let quoted = |expr: &Expr| format!("\"{}\"", without_tables(expr));
+                    return Err(SparkError::new(
+                        "INVALID_WHERE_CONDITION",
+                        [("condition", quoted(&expr)), ("expressionList", quoted(computed))],
+                    ));
+                }
                 self.build(|builder| builder.filter(expr.unalias()))
             }
         }
@@ -301,7 +334,7 @@ impl DataFrame {
     fn filter_below(&self, condition: &str) -> Option<Result<Self, SparkError>> {
         let LogicalPlan::Projection(selected) = self.plan.as_ref() else { return None };
         let (session, plan) = (self.session.clone(), Arc::clone(&selected.input));
-        let below = Self { session, plan, steps: self.steps.saturating_sub(1) };
+        let below = Self { session, plan, steps: self.steps.saturating_sub(1), deep: self.deep };
         let predicate = match Column::text(condition).resolve(&self.session, &below.plan) {
             Ok(mut exprs) => exprs.pop()?.unalias(),
             Err(_) => return None,
@@ -325,7 +358,7 @@ impl DataFrame {
     ///
     /// [`SparkError`] if the plan cannot be made.
     pub fn limit(&self, rows: usize) -> Result<Self, SparkError> {
-        self.build(|builder| builder.limit(0, Some(rows)))
+        self.build(|builder| builder.limit(0, Some(rows.min(ROWS_MAX))))
     }
 
     /// All but so many rows at the beginning.
@@ -334,7 +367,7 @@ impl DataFrame {
     ///
     /// [`SparkError`] if the plan cannot be made.
     pub fn offset(&self, rows: usize) -> Result<Self, SparkError> {
-        self.build(|builder| builder.limit(rows, None))
+        self.build(|builder| builder.limit(rows.min(ROWS_MAX), None))
     }
 
     /// Each row once.
@@ -364,6 +397,66 @@ impl DataFrame {
         self.build(|builder| builder.distinct_on(on, all, None))
     }
 
+    /// The rows that have a value in each of these columns; in all if none is given.
+    ///
+    /// # Errors
+    ///
+    /// As for [`select`](Self::select).
+    pub fn drop_na(&self, columns: &[&str]) -> Result<Self, SparkError> {
+        let mut wanted = Vec::new();
+        for column in columns {
+            wanted.extend(Column::from(*column).resolve(&self.session, &self.plan)?);
+        }
+        if columns.is_empty() {
+            wanted = self.own_columns();
+        }
+        let all = wanted.into_iter().map(|column| column.unalias().is_not_null());
+        match all.reduce(Expr::and) {
+            Some(condition) => self.build(|builder| builder.filter(condition)),
+            None => Ok(self.clone()),
+        }
+    }
+
+    /// This frame with a value in the place of nulls, in the columns that have values of its kind:
+    /// numbers, texts or truth values.
+    ///
+    /// # Errors
+    ///
+    /// [`SparkError`] if the value is of another kind.
+    pub fn fill_na(&self, value: impl Into<crate::Value>) -> Result<Self, SparkError> {
+        let value = value.into();
+        let (numeric, text) = match &value {
+            crate::Value::Boolean(_) => (false, false),
+            crate::Value::String(_) => (false, true),
+            other if other.as_f64().is_some() => (true, false),
+            other => {
+                return Err(SparkError::other(format!(
+                    "{other} cannot stand for nulls; give a number, a text or a truth value"
+                )));
+            }
+        };
+        let mut exprs = Vec::new();
+        for (column, field) in self.own_columns().into_iter().zip(self.plan.schema().fields()) {
+            let of = field.data_type();
+            let fits = match (numeric, text) {
+                (true, _) => of.is_numeric(),
+                (_, true) => of.is_string(),
+                _ => *of == arrow::datatypes::DataType::Boolean,
+            };
+            if !fits {
+                exprs.push(column);
+                continue;
+            }
+            let mut literal =
+                crate::functions::lit(value.clone()).resolve(&self.session, &self.plan)?;
+            let literal = literal.pop().map(Expr::unalias).unwrap_or_default();
+            let filled = datafusion::logical_expr::cast(literal, of.clone());
+            let filled = datafusion::functions::expr_fn::coalesce(vec![column, filled]);
+            exprs.push(filled.alias(field.name()));
+        }
+        self.project(exprs)
+    }
+
     /// The rows in order: names of columns, or expressions that say how, such as `col("n").desc()`.
     ///
     /// # Errors
@@ -379,6 +472,9 @@ impl DataFrame {
             let (ascending, nulls_first) = column.order();
             let exprs = column.resolve(&self.session, &self.plan)?;
             sorts.extend(exprs.into_iter().map(|expr| expr.unalias().sort(ascending, nulls_first)));
+        }
+        if sorts.is_empty() {
+            return Err(SparkError::new("CANNOT_BE_EMPTY", [("item", "column")]));
         }
         self.build(|builder| builder.sort(sorts))
     }
@@ -421,6 +517,17 @@ impl From<Column> for Condition {
     fn from(column: Column) -> Self {
         Self::Column(column)
     }
+}
+
+/// An expression as Spark writes it, which names columns alone.
+fn without_tables(expr: &Expr) -> String {
+    let bare = expr.clone().transform_up(|expr| match expr {
+        Expr::Column(column) => {
+            Ok(Transformed::yes(Expr::Column(PlanColumn::new_unqualified(column.name))))
+        }
+        other => Ok(Transformed::no(other)),
+    });
+    bare.map_or_else(|_| expr.schema_name().to_string(), |bare| bare.data.schema_name().to_string())
 }
 
 /// A column of a plan by its name, without case.

@@ -3,6 +3,8 @@
 //!
 //! Any other function can be called in SQL text: `expr("substring(name, 1, 2)")`.
 
+mod named;
+mod patterns;
 mod spark;
 
 use std::sync::Arc;
@@ -12,8 +14,11 @@ use datafusion::functions_aggregate::expr_fn as aggregate;
 use datafusion::logical_expr::{AggregateUDF, Expr};
 use datafusion::scalar::ScalarValue as Scalar;
 
+pub(crate) use self::named::Replacement;
+pub(crate) use self::patterns::Patterns;
 use crate::ansi::CheckedSum;
 use crate::column::Column;
+use crate::rows;
 use crate::value::Value;
 
 /// A column by its name, which counts without case.
@@ -26,7 +31,7 @@ pub fn expr(text: &str) -> Column {
     Column::text(text)
 }
 
-/// A value in every row. Of values that have parts, only null can be one.
+/// A value in every row.
 pub fn lit(value: impl Into<Value>) -> Column {
     let (value, text) = match value.into() {
         Value::Boolean(value) => (Scalar::from(value), value.to_string()),
@@ -38,7 +43,11 @@ pub fn lit(value: impl Into<Value>) -> Column {
         Value::Double(value) => (Scalar::from(value), Value::Double(value).to_string()),
         Value::String(value) => (Scalar::from(value.as_str()), value),
         Value::Date(value) => (Scalar::Date32(Some(value)), Value::Date(value).to_string()),
-        _ => (Scalar::Null, "NULL".to_owned()),
+        Value::Null => (Scalar::Null, "NULL".to_owned()),
+        other => match rows::scalar(&other) {
+            Ok(value) => (value, other.to_string()),
+            Err(error) => return Column::wrong(error),
+        },
     };
     Column::expr(Expr::Literal(value, None).alias(text))
 }
@@ -86,8 +95,10 @@ pub fn count(column: &str) -> Column {
 /// A session's state with the functions that are defined here.
 pub(crate) fn added_to(mut builder: SessionStateBuilder) -> SessionStateBuilder {
     let functions = builder.scalar_functions().get_or_insert_default();
-    functions.extend(spark::all().into_iter().map(Arc::new));
+    functions.extend(spark::all().into_iter().chain(named::all()).map(Arc::new));
+    functions.extend(named::others());
     let aggregates = builder.aggregate_functions().get_or_insert_default();
     aggregates.push(Arc::new(AggregateUDF::from(CheckedSum::default())));
+    aggregates.extend(named::aggregates());
     builder
 }

@@ -63,7 +63,7 @@ mod writer;
 mod writer_v2;
 
 pub use catalog::{Catalog, CreateTable};
-pub use column::Column;
+pub use column::{Column, Operand};
 pub use conf::Conf;
 pub use error::SparkError;
 pub use frame::{Condition, DataFrame, GroupedData};

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use annals_sql::SqlError;
 use annals_sql::parse::{ParseError, parse_type};
 use arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion::catalog::{TableFunction, TableFunctionArgs, TableFunctionImpl, TableProvider};
+use datafusion::catalog::{Session, TableFunctionArgs, TableFunctionImpl, TableProvider};
 use datafusion::common::{ScalarValue, TableReference, plan_err};
 use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::error::Result;
+use datafusion::functions_table::generate_series::RangeFunc;
 use datafusion::logical_expr::planner::TypePlanner;
-use datafusion::logical_expr::{Expr, LogicalPlanBuilder, col, lit};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, col, lit};
 use datafusion::sql::sqlparser::ast;
 
 /// Types by the one grammar that there is for them: `DataFusion` reads some otherwise, or not at all.
@@ -35,16 +36,7 @@ impl TypePlanner for Types {
 
 /// `range([start,] end[, step[, partitions]])`, with a column `id`.
 #[derive(Debug)]
-pub(crate) struct Range {
-    /// `DataFusion`'s, which has a column `value`.
-    numbers: Arc<TableFunction>,
-}
-
-impl Range {
-    pub(crate) fn new(numbers: Arc<TableFunction>) -> Self {
-        Self { numbers }
-    }
-}
+pub(crate) struct Range;
 
 /// A number that was written in any way.
 fn number(expr: &Expr) -> Option<i64> {
@@ -60,20 +52,27 @@ fn number(expr: &Expr) -> Option<i64> {
 
 impl TableFunctionImpl for Range {
     fn call_with_args(&self, args: TableFunctionArgs<'_, '_>) -> Result<Arc<dyn TableProvider>> {
-        let numbers: Option<Vec<i64>> = args.exprs().iter().map(number).collect();
-        let (start, end, step) = match numbers.as_deref() {
+        let given: Option<Vec<i64>> = args.exprs().iter().map(number).collect();
+        let (start, end, step) = match given.as_deref() {
             Some([end]) => (0, *end, 1),
             Some([start, end]) => (*start, *end, 1),
             Some([start, end, step] | [start, end, step, _]) => (*start, *end, *step),
             _ => return plan_err!("range() takes one to four whole numbers"),
         };
-        let bounds = [lit(start), lit(end), lit(step)];
-        let bounds = TableFunctionArgs::new(&bounds, args.session());
-        let numbers = self.numbers.create_table_provider_with_args(bounds)?;
-        let source = provider_as_source(numbers);
-        let plan = LogicalPlanBuilder::scan(TableReference::bare("range"), source, None)?
-            .project([col("value").alias("id")])?
-            .build()?;
-        Ok(Arc::new(ViewTable::new(plan, None)))
+        Ok(Arc::new(ViewTable::new(numbers(args.session(), start, end, step)?, None)))
     }
+}
+
+/// The numbers from `start` to before `end`, in a column `id`.
+pub(crate) fn numbers(
+    session: &dyn Session,
+    start: i64,
+    end: i64,
+    step: i64,
+) -> Result<LogicalPlan> {
+    let bounds = [lit(start), lit(end), lit(step)];
+    let numbers = RangeFunc {}.call_with_args(TableFunctionArgs::new(&bounds, session))?;
+    LogicalPlanBuilder::scan(TableReference::bare("range"), provider_as_source(numbers), None)?
+        .project([col("value").alias("id")])?
+        .build()
 }

@@ -18,9 +18,14 @@ use arrow::datatypes::{
 };
 use arrow::error::ArrowError;
 
+use datafusion::scalar::ScalarValue;
+
 use crate::error::SparkError;
 use crate::types;
 use crate::value::Value;
+
+/// The microseconds of a day.
+const DAY_MICROS: i64 = 86_400_000_000;
 
 /// One row: values, and the names of their columns where it came out of a frame.
 #[derive(Clone, Debug)]
@@ -197,6 +202,25 @@ pub(crate) fn plain_type(data_type: &DataType) -> DataType {
 
 /// The columns of rows of which only the names are known: each has the type of its first value.
 /// Whole numbers are `BIGINT`, as in Python.
+/// A value as a literal. A decimal has as many digits as are written.
+pub(crate) fn scalar(value: &Value) -> Result<ScalarValue, SparkError> {
+    let of = match value {
+        Value::Decimal(unscaled, scale) => {
+            let digits = unscaled.unsigned_abs().checked_ilog10().map_or(1, |log| log + 1);
+            let digits = digits.max(u32::from(scale.unsigned_abs()));
+            let fits = u8::try_from(digits).ok().filter(|digits| *digits <= 38 && *scale >= 0);
+            let too_long =
+                || SparkError::other(format!("the decimal {value} has more than 38 digits"));
+            DataType::Decimal128(fits.ok_or_else(too_long)?, *scale)
+        }
+        other => type_of(other),
+    };
+    let schema = Arc::new(Schema::new(vec![Field::new("value", of, true)]));
+    let batch = to_batch(&schema, &[Row::new([value.clone()])])?;
+    ScalarValue::try_from_array(batch.column(0), 0)
+        .map_err(|error| SparkError::other(error.to_string()).caused_by(error))
+}
+
 pub(crate) fn inferred(rows: &[Row], names: &[&str]) -> Result<Schema, SparkError> {
     let column = |(index, name): (usize, &&str)| {
         let values = rows.iter().filter_map(|row| row.values.get(index));
@@ -366,6 +390,22 @@ fn column(field: &Field, values: &[&Value]) -> Result<ArrayRef, SparkError> {
         DataType::Duration(TimeUnit::Microsecond) => {
             Arc::new(primitives::<DurationMicrosecondType>(field, values, |value| match value {
                 Value::DayTime(micros) => Some(*micros),
+                _ => None,
+            })?)
+        }
+        DataType::Interval(IntervalUnit::MonthDayNano) => {
+            let of = |value: &Value| match value {
+                Value::Interval(months, days, micros) => {
+                    let nanos = micros.checked_mul(1_000)?;
+                    Some(IntervalMonthDayNanoType::make_value(*months, *days, nanos))
+                }
+                _ => None,
+            };
+            Arc::new(primitives::<IntervalMonthDayNanoType>(field, values, of)?)
+        }
+        DataType::Time64(TimeUnit::Microsecond) => {
+            Arc::new(primitives::<Time64MicrosecondType>(field, values, |value| match value {
+                Value::Time(micros) if (0..DAY_MICROS).contains(micros) => Some(*micros),
                 _ => None,
             })?)
         }

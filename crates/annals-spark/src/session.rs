@@ -9,24 +9,25 @@ use annals::{Snapshot, Store, Transaction, WriteError};
 use annals_sql::statement::Statement;
 use annals_sql::view::ViewQuery;
 use annals_sql::{SqlError, SqlSession, keep};
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
+use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
 use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::execution::FunctionRegistry;
+use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion_spark::SessionStateBuilderSpark;
 
-use crate::ansi::{Arithmetic, Negation};
+use crate::ansi::{Arithmetic, Casts, Negation, NoDatesAsNumbers};
 use crate::catalog::Catalog;
 use crate::conf::Conf;
 use crate::convert::{self, Names, Told};
 use crate::error::SparkError;
 use crate::frame::{self, DataFrame};
-use crate::functions;
+use crate::functions::{self, Patterns, Replacement};
 use crate::names::{self, CATALOG, Parts};
-use crate::planners::{Range, Types};
+use crate::planners::{self, Range, Types};
 use crate::reader::DataFrameReader;
 use crate::rows::{self, Row};
 use crate::types;
@@ -118,7 +119,7 @@ impl SessionBuilder {
             let mut builder = functions::added_to(builder);
             let planners = builder.expr_planners().get_or_insert_default();
             planners.insert(0, Arc::new(Arithmetic::new()));
-            builder
+            builder.with_analyzer_rule(Arc::new(NoDatesAsNumbers))
         });
         if let Some(bytes) = self.memory_limit {
             builder = builder.memory_limit(bytes);
@@ -141,10 +142,13 @@ impl SessionBuilder {
             options.execution.enable_ansi_mode = true;
             options.execution.time_zone = Some("UTC".to_owned());
             let negation = Arc::new(Negation::new());
-            state.register_function_rewrite(negation).expect("sessions take rewrites of functions");
-            if let Some(numbers) = state.table_functions().get("range").cloned() {
-                state.register_udtf("range", Arc::new(Range::new(numbers)));
+            // Casts come last: the others make some.
+            let rewrites: [Arc<dyn FunctionRewrite + Send + Sync>; 4] =
+                [negation, Arc::new(Replacement), Arc::new(Patterns), Arc::new(Casts)];
+            for rewrite in rewrites {
+                state.register_function_rewrite(rewrite).expect("sessions take rewrites");
             }
+            state.register_udtf("range", Arc::new(Range));
         });
         let files = self.files;
         // As for Spark's own tables: what a frame is appended with is not known to have no nulls.
@@ -342,17 +346,13 @@ impl Session {
         if step == 0 {
             return Err(SparkError::other("the step of a range cannot be 0"));
         }
-        let schema = Arc::new(Schema::new(vec![Field::new("id", DataType::Int64, false)]));
-        let mut numbers = Vec::new();
-        let mut next = start;
-        while (step > 0 && next < end) || (step < 0 && next > end) {
-            numbers.push(next);
-            let Some(further) = next.checked_add(step) else { break };
-            next = further;
+        if (step > 0 && start >= end) || (step < 0 && start <= end) {
+            let schema = Schema::new(vec![Field::new("id", DataType::Int64, false)]);
+            return self.from_batches(&Arc::new(schema), Vec::new());
         }
-        let column: ArrayRef = Arc::new(Int64Array::from(numbers));
-        let batch = RecordBatch::try_new(Arc::clone(&schema), vec![column]).map_err(rows::arrow)?;
-        self.from_batches(&schema, vec![batch])
+        // The numbers are made when they are asked for: there may be more than fit into memory.
+        let numbers = planners::numbers(&self.inner.sql.state(), start, end, step);
+        Ok(self.frame(numbers.map_err(|error| self.told(true).query(error))?))
     }
 
     /// Begins to read: with options, such as the version of a table.

@@ -10,7 +10,7 @@ use annals_sql::statement::{
 };
 use annals_sql::{command, parse};
 use arrow::datatypes::{Field, Schema};
-use datafusion::logical_expr::LogicalPlanBuilder;
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 
 use crate::convert::{self, Names, Told};
 use crate::error::SparkError;
@@ -43,6 +43,12 @@ pub(crate) async fn run(session: &Session, text: &str) -> Result<DataFrame, Spar
         _ => session.sql_session().sql(text).await,
     };
     let frame = frame.map_err(|error| told.sql(error))?;
+    if matches!(frame.logical_plan(), LogicalPlan::Explain(_) | LogicalPlan::Analyze(_)) {
+        // Nothing can be put around these, as `show` has to.
+        let schema = Arc::clone(frame.schema().inner());
+        let batches = frame.collect().await.map_err(|error| told.query(error))?;
+        return session.from_batches(&schema, batches);
+    }
     Ok(session.frame(frame.into_unoptimized_plan()))
 }
 

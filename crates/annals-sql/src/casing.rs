@@ -10,7 +10,9 @@
 
 mod frame;
 mod literals;
+mod merged;
 mod names;
+mod relations;
 pub(crate) mod twice;
 
 use std::ops::ControlFlow;
@@ -18,18 +20,15 @@ use std::ops::ControlFlow;
 use datafusion::common::{DFSchema, TableReference};
 use datafusion::sql::sqlparser::ast::{
     Cte, Expr, GroupByExpr, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart,
-    OrderByKind, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr,
-    TableAliasColumnDef, TableFactor, TableWithJoins, VisitMut, VisitorMut,
-    WildcardAdditionalOptions,
+    OrderByKind, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, VisitMut,
+    VisitorMut, WildcardAdditionalOptions,
 };
 
-use self::frame::{Columns, Found, Frame, Relation, alias_columns, given, named_as, parts, same};
+use self::frame::{Columns, Frame, Relation, alias_columns, given, parts, same};
 use self::twice::Given;
 use crate::error::SqlError;
 use crate::parse::casts;
-use crate::scope::{Named, Scope};
-use crate::travel::{moment_of, split_at_sign, table_at};
-use crate::view::ViewQuery;
+use crate::scope::Scope;
 
 /// What was come across on the way that is to be looked at again once there is a plan.
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,7 +41,8 @@ pub(crate) struct Seen {
 ///
 /// # Errors
 ///
-/// [`SqlError::AmbiguousColumn`] if a name stands for several columns of one subquery.
+/// [`SqlError::AmbiguousColumn`] if a name stands for several columns of one subquery;
+/// [`SqlError::Unsupported`] for an outer join by name on columns that are not known here.
 pub(crate) fn query(scope: &Scope, query: &mut Query) -> Result<Seen, SqlError> {
     let mut walk = Walk::new(scope);
     walk.query(query, &[]);
@@ -57,7 +57,7 @@ pub(crate) fn expr(scope: &Scope, expr: &mut Expr, schema: &DFSchema) -> Result<
         let name = field.name().clone();
         match frame.relations.iter_mut().find(|relation| relation.path == path) {
             Some(relation) => relation.columns.get_or_insert_default().push(name),
-            None => frame.relations.push(Relation { path, columns: Some(vec![name]) }),
+            None => frame.relations.push(Relation::new(path, Some(vec![name]))),
         }
     }
     literals::whole_number(expr);
@@ -75,16 +75,28 @@ struct Walk<'a> {
     depth: usize,
     /// The first name that stands for several columns.
     wrong: Option<SqlError>,
+    /// Whether there is an outer join by name on columns that are not known.
+    blind_join: bool,
     seen: Seen,
 }
 
 impl<'a> Walk<'a> {
     fn new(scope: &'a Scope) -> Self {
-        Self { scope, ctes: Vec::new(), depth: 0, wrong: None, seen: Seen::default() }
+        let (ctes, seen) = (Vec::new(), Seen::default());
+        Self { scope, ctes, depth: 0, wrong: None, blind_join: false, seen }
     }
 
     fn done(self) -> Result<Seen, SqlError> {
-        self.wrong.map_or(Ok(self.seen), Err)
+        match self.wrong {
+            Some(error) => Err(error),
+            None if self.blind_join => Err(SqlError::Unsupported {
+                what: "USING or NATURAL in an outer join of a table function, or on columns that \
+                       are not there once on each side,"
+                    .to_owned(),
+                instead: "write ON".to_owned(),
+            }),
+            None => Ok(self.seen),
+        }
     }
 
     fn refuse(&mut self, error: SqlError) {
@@ -177,19 +189,36 @@ impl<'a> Walk<'a> {
         let mut frame = Frame::default();
         for from in &mut select.from {
             self.from(from, &mut frame, outer);
+            frame.items.push((frame.relations.len(), frame.merged.len()));
         }
         if !select.lateral_views.is_empty() {
             // What they add is not known here.
-            frame.relations.push(Relation { path: Vec::new(), columns: None });
+            frame.relations.push(Relation::new(Vec::new(), None));
         }
+        let all = frame.all();
         let mut given = Vec::with_capacity(select.projection.len());
-        let mut aliases = Vec::new();
-        for item in &mut select.projection {
-            given.push(self.item(item, &frame, outer));
-            if let SelectItem::ExprWithAlias { alias, .. } = item {
-                aliases.push(alias.value.clone());
+        for mut item in std::mem::take(&mut select.projection) {
+            match (&item, &all) {
+                // DataFusion would give others.
+                (SelectItem::Wildcard(options), Some(all))
+                    if is_whole(options) || options.opt_except.is_some() =>
+                {
+                    for (item, column) in merged::spelled_out(all, options, &frame) {
+                        select.projection.push(item);
+                        given.push(column);
+                    }
+                }
+                _ => {
+                    given.push(self.item(&mut item, &frame, outer));
+                    select.projection.push(item);
+                }
             }
         }
+        let alias = |item: &SelectItem| match item {
+            SelectItem::ExprWithAlias { alias, .. } => Some(alias.value.clone()),
+            _ => None,
+        };
+        let aliases = select.projection.iter().filter_map(alias).collect();
         let columns = match select.projection.is_empty() {
             true => frame.star(),
             false => twice::tell_apart(&mut select.projection, given, &frame, self.depth > 1),
@@ -221,6 +250,7 @@ impl<'a> Walk<'a> {
         match item {
             SelectItem::UnnamedExpr(expr) => {
                 let name = names::of(expr);
+                let is_field = is_field(expr, &[&[frame], outer].concat());
                 literals::whole_number(expr);
                 self.within(expr, frame, outer);
                 let source = frame.source(expr);
@@ -230,7 +260,7 @@ impl<'a> Walk<'a> {
                     Expr::CompoundIdentifier(parts) => parts.last().map(|part| &part.value),
                     _ => None,
                 };
-                if spelled != Some(&name) {
+                if is_field || spelled != Some(&name) {
                     let alias = Ident::with_quote('`', &name);
                     let expr = std::mem::replace(expr, Expr::Identifier(Ident::new("")));
                     *item = SelectItem::ExprWithAlias { expr, alias };
@@ -292,136 +322,6 @@ impl<'a> Walk<'a> {
         }
     }
 
-    // ---- FROM -----------------------------------------------------------------------------
-
-    fn from(&mut self, from: &mut TableWithJoins, frame: &mut Frame, outer: &[&Frame]) {
-        self.relation(&mut from.relation, frame, outer);
-        for join in &mut from.joins {
-            self.relation(&mut join.relation, frame, outer);
-            said_in_full(&mut join.join_operator);
-            let Some(constraint) = constraint(&mut join.join_operator) else { continue };
-            match constraint {
-                JoinConstraint::On(expr) => self.within(expr, frame, outer),
-                JoinConstraint::Using(names) => {
-                    for name in names {
-                        let Some(ident) = name.0.last_mut() else { continue };
-                        let ObjectNamePart::Identifier(ident) = ident else { continue };
-                        if let Ok(Found::Spelling(spelling)) = frame.column(&ident.value) {
-                            ident.value = spelling;
-                        }
-                        frame.merged.push(ident.value.clone());
-                    }
-                }
-                JoinConstraint::Natural => {
-                    // Whatever both sides have is one column.
-                    let all: Vec<String> = frame
-                        .relations
-                        .iter()
-                        .flat_map(|r| r.columns.clone().unwrap_or_default())
-                        .collect();
-                    frame.merged.extend(all);
-                }
-                JoinConstraint::None => {}
-            }
-        }
-    }
-
-    fn relation(&mut self, factor: &mut TableFactor, frame: &mut Frame, outer: &[&Frame]) {
-        match factor {
-            TableFactor::Table { name, alias, args, version, .. } => {
-                let mut path = parts(name);
-                let columns = match (&path[..], &args) {
-                    (_, Some(_)) => None,
-                    ([single], None) if self.cte_named(single).is_some() => {
-                        let (spelling, columns) = self.cte_named(single).expect("it was asked for");
-                        path = vec![spelling.clone()];
-                        *name = ObjectName::from(vec![Ident::with_quote('`', spelling)]);
-                        columns
-                    }
-                    _ => match version {
-                        Some(version) => self.columns_then(name, version),
-                        None => self.columns_of(&path),
-                    },
-                };
-                if let Ok((plain, Some(_))) = split_at_sign(name.clone()) {
-                    path = parts(&plain);
-                }
-                frame.relations.push(named_as(alias.as_ref(), path, columns));
-            }
-            TableFactor::Derived { lateral, subquery, alias, .. } => {
-                let columns = match lateral {
-                    true => {
-                        let so_far = frame.clone();
-                        self.query(subquery, &[&[&so_far], outer].concat())
-                    }
-                    false => self.query(subquery, outer),
-                };
-                if let (SetExpr::Values(values), Some(alias)) = (&*subquery.body, alias.as_mut())
-                    && alias.columns.is_empty()
-                {
-                    let width = values.rows.first().map_or(0, |row| row.len());
-                    let names = (1..=width).map(|n| Ident::new(format!("col{n}")));
-                    alias.columns =
-                        names.map(|name| TableAliasColumnDef { name, data_type: None }).collect();
-                }
-                if let Some(alias) = alias {
-                    twice::tell_names_apart(alias);
-                }
-                frame.relations.push(named_as(alias.as_ref(), Vec::new(), columns));
-            }
-            TableFactor::NestedJoin { table_with_joins, alias } => match alias {
-                None => self.from(table_with_joins, frame, outer),
-                Some(alias) => {
-                    let mut inner = Frame::default();
-                    self.from(table_with_joins, &mut inner, outer);
-                    frame.relations.push(named_as(Some(alias), Vec::new(), inner.star()));
-                }
-            },
-            _ => frame.relations.push(Relation { path: Vec::new(), columns: None }),
-        }
-    }
-
-    fn cte_named(&self, name: &str) -> Option<(String, Columns)> {
-        self.ctes.iter().rev().find(|(cte, _)| same(cte, name)).cloned()
-    }
-
-    fn columns_of(&self, parts: &[String]) -> Columns {
-        if parts.last().is_some_and(|last| last.contains('@')) {
-            let name = ObjectName::from(parts.iter().map(Ident::new).collect::<Vec<_>>());
-            let (name, Some(moment)) = split_at_sign(name).ok()? else { return None };
-            let Named::Table(table) = self.scope.find(&self::parts(&name)).ok()? else {
-                return None;
-            };
-            return Some(columns(&table_at(self.scope, &table, &moment).ok()?));
-        }
-        match self.scope.find(parts).ok()? {
-            Named::Table(table) => {
-                let found = columns(&table);
-                // A view that did not say its columns.
-                if found.is_empty() { None } else { Some(found) }
-            }
-            Named::TempView(_, query) => match &*query {
-                ViewQuery::Plan(plan) => {
-                    Some(plan.schema().fields().iter().map(|field| field.name().clone()).collect())
-                }
-                ViewQuery::Text { columns: Some(columns), .. } => {
-                    Some(columns.schema.fields().iter().map(|field| field.name().clone()).collect())
-                }
-                ViewQuery::Text { .. } => None,
-            },
-        }
-    }
-
-    fn columns_then(
-        &self,
-        name: &ObjectName,
-        version: &datafusion::sql::sqlparser::ast::TableVersion,
-    ) -> Columns {
-        let Named::Table(table) = self.scope.find(&parts(name)).ok()? else { return None };
-        let moment = moment_of(self.scope, version).ok()?;
-        Some(columns(&table_at(self.scope, &table, &moment).ok()?))
-    }
-
     // ---- expressions ----------------------------------------------------------------------
 
     fn within(&mut self, expr: &mut Expr, frame: &Frame, outer: &[&Frame]) {
@@ -466,7 +366,13 @@ impl VisitorMut for Exprs<'_, '_> {
             return ControlFlow::Continue(());
         }
         let spelled = match expr {
-            Expr::Identifier(ident) => frame::spell(ident, self.frames),
+            Expr::Identifier(ident) => match merged::value(ident, self.frames) {
+                Some(value) => {
+                    *expr = value;
+                    Ok(())
+                }
+                None => frame::spell(ident, self.frames),
+            },
             Expr::CompoundIdentifier(parts) => frame::spell_compound(parts, self.frames),
             other => {
                 if let Expr::Cast { data_type, .. } = &*other {
@@ -483,8 +389,12 @@ impl VisitorMut for Exprs<'_, '_> {
     }
 }
 
-fn columns(table: &annals::Table) -> Vec<String> {
-    table.schema().fields().iter().map(|field| field.name().clone()).collect()
+/// Whether it names a field of a column, and not a column of a relation.
+fn is_field(expr: &Expr, frames: &[&Frame]) -> bool {
+    let Expr::CompoundIdentifier(idents) = expr else { return false };
+    let table = idents[..idents.len() - 1].iter().map(|ident| ident.value.clone());
+    let table: Vec<String> = table.collect();
+    !frames.iter().any(|frame| frame.relation_named(&table).is_some())
 }
 
 /// Whether a star gives all columns, and as they are.
@@ -494,15 +404,6 @@ fn is_whole(options: &WildcardAdditionalOptions) -> bool {
         && options.opt_except.is_none()
         && options.opt_replace.is_none()
         && options.opt_rename.is_none()
-}
-
-/// Which side a join without one is of. `DataFusion` wants to be told.
-fn said_in_full(operator: &mut JoinOperator) {
-    *operator = match operator {
-        JoinOperator::Semi(constraint) => JoinOperator::LeftSemi(constraint.clone()),
-        JoinOperator::Anti(constraint) => JoinOperator::LeftAnti(constraint.clone()),
-        _ => return,
-    };
 }
 
 fn constraint(operator: &mut JoinOperator) -> Option<&mut JoinConstraint> {

@@ -481,6 +481,21 @@ impl From<DataFusionError> for SqlError {
                 Some(name) => Self::NoFunction { name },
                 None => Self::Plan(DataFusionError::Plan(message)),
             },
+            DataFusionError::NotImplemented(message)
+                if message.contains("does not support logical expression") =>
+            {
+                // The message goes on with all that the planner knows of the expression.
+                let of = message.split("logical expression ").nth(1).unwrap_or_default();
+                let kind: String = of.chars().take_while(|sign| sign.is_alphanumeric()).collect();
+                let what = match kind.as_str() {
+                    "AggregateFunction" => "an aggregate function here",
+                    "WindowFunction" => "a function over a window here",
+                    "Exists" | "InSubquery" | "ScalarSubquery" => "a subquery here",
+                    _ => "such an expression here",
+                };
+                let instead = "compute it in a subquery in FROM, and use its column".to_owned();
+                Self::Unsupported { what: what.to_owned(), instead }
+            }
             other => Self::Plan(other),
         }
     }

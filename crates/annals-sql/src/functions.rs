@@ -88,7 +88,8 @@ impl TableFunction {
                 rows(History::schema(), vec![until(scope, &history.to_batch())])
             }
             Self::Changes => {
-                let newest = scope.snapshot().version();
+                // What is not committed yet, by the statement or its transaction, is no version.
+                let newest = scope.snapshot().version().min(scope.store().version());
                 let name = self.table_name(scope, &args[0])?;
                 let from = self.at(scope, &args[1])?;
                 let to = args.get(2).map(|to| self.at(scope, to)).transpose()?;
@@ -151,10 +152,14 @@ impl TableFunction {
                 return Ok(At::Tag(text.into()));
             }
         }
-        if let Ok(ScalarValue::UInt64(Some(version))) = value.cast_to(&DataType::UInt64)
-            && !matches!(value.data_type(), DataType::Timestamp(..) | DataType::Date32)
+        let of = value.data_type();
+        if (of.is_integer() || value.try_as_str().is_some())
+            && let Ok(ScalarValue::UInt64(Some(version))) = value.cast_to(&DataType::UInt64)
         {
             return Ok(version.into());
+        }
+        if of.is_numeric() {
+            return Err(self.wrong(format!("{value} for a version")));
         }
         let timestamp =
             crate::travel::timestamp_of(scope, arg.clone(), &format!("{}(…)", self.name()));

@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use annals::{At, ReadError, Table, Timestamp, TravelError};
+use annals::{At, ReadError, Table, TableKind, Timestamp, TravelError};
 use datafusion::arrow::array::AsArray;
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
@@ -161,6 +161,14 @@ impl Relations {
             }
         };
         let found = table_at(&self.scope, &table, moment)?;
+        if matches!(found.kind(), TableKind::View { .. }) {
+            // Its text is of then; what it names would be of now.
+            return Err(SqlError::Unsupported {
+                what: format!("a version clause on the view {}", table.name()),
+                instead: "put it on the tables that the view names".to_owned(),
+            }
+            .into());
+        }
         let provider = crate::view::provider(&self.scope, found)?;
         LogicalPlanBuilder::scan(reference, provider_as_source(provider), None)
     }
@@ -180,6 +188,13 @@ impl Relations {
                 version_of(&expr).ok_or_else(|| unclear("write a number or a tag in quotes").into())
             }
             TableVersion::TimestampAsOf(expr) | TableVersion::ForSystemTimeAsOf(expr) => {
+                if marked_version(&expr).is_none() && expr.to_string().contains(VERSION_MARK) {
+                    let clause = format!("VERSION AS OF {expr}");
+                    let clause =
+                        clause.replace(&format!("{VERSION_MARK}("), "").replacen(')', "", 1);
+                    let reason = "write a number or a tag in quotes, and nothing more".to_owned();
+                    return Err(SqlError::VersionClause { clause, reason }.into());
+                }
                 if let Some(marked) = marked_version(&expr) {
                     let found = version_of(marked);
                     return found.ok_or_else(|| {

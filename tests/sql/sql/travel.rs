@@ -276,3 +276,32 @@ fn no_clause_leads_past_the_version_that_the_statement_sees() {
         }
     });
 }
+
+#[test]
+fn a_version_is_a_whole_number_of_something_that_was_committed() {
+    run(async {
+        let (_store, session) = new_session();
+        session.sql("CREATE TABLE t (n INT)").await.unwrap();
+        session.sql("INSERT INTO t VALUES (1)").await.unwrap();
+        // A view is its text: what it names would be of now.
+        session.sql("CREATE VIEW v AS SELECT n FROM t").await.unwrap();
+        for sql in [
+            "SELECT * FROM v VERSION AS OF 0",
+            "SELECT * FROM v@v0",
+            "SELECT * FROM v TIMESTAMP AS OF now()",
+            "SELECT * FROM changes('t', 1.5)",
+            "SELECT * FROM changes('t', -1)",
+            "SELECT * FROM changes('t', 1e0)",
+        ] {
+            error(&session, sql).await;
+        }
+        // The version that the statement is about to make is not there yet.
+        session.sql("CREATE TABLE saved AS SELECT * FROM changes('t', 0)").await.unwrap();
+        assert_eq!(column(&session, "SELECT count(*) FROM saved").await, ["1"]);
+        session.sql("BEGIN").await.unwrap();
+        session.sql("INSERT INTO t VALUES (2)").await.unwrap();
+        assert_eq!(column(&session, "SELECT count(*) FROM changes('t', 0)").await, ["1"]);
+        session.sql("COMMIT").await.unwrap();
+        assert_eq!(column(&session, "SELECT count(*) FROM changes('t', 0)").await, ["2"]);
+    });
+}

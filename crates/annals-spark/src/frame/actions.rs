@@ -152,6 +152,15 @@ impl DataFrame {
         self.limit(rows)?.collect().await
     }
 
+    /// The same as [`take`](Self::take).
+    ///
+    /// # Errors
+    ///
+    /// [`SparkError`] if the query fails.
+    pub async fn head(&self, rows: usize) -> Result<Vec<Row>, SparkError> {
+        self.take(rows).await
+    }
+
     /// The text that [`show`](Self::show) prints.
     ///
     /// # Errors

@@ -46,6 +46,15 @@ impl DataFrame {
         self.steps_with(LogicalPlan::Union(union), steps)
     }
 
+    /// The same as [`union`](Self::union).
+    ///
+    /// # Errors
+    ///
+    /// As for [`union`](Self::union).
+    pub fn union_all(&self, other: &Self) -> Result<Self, SparkError> {
+        self.union(other)
+    }
+
     /// The rows of both, column by name. With `allow_missing_columns`, what one of them lacks is
     /// null there.
     ///
@@ -112,8 +121,9 @@ impl DataFrame {
     fn query_with(&self, other: &Self, text: &str) -> Result<Self, SparkError> {
         let (this, second) = (self.placed()?, other.placed()?);
         let frames: [(&str, &LogicalPlan); 2] = [(THIS, &this), (OTHER, &second)];
-        let plan =
-            with_room(self.steps.max(other.steps), || self.session.query_over(&frames, text))?;
+        let plan = with_room(self.levels().max(other.levels()), || {
+            self.session.query_over(&frames, text)
+        })?;
         self.joined(other, plan)?.shown()
     }
 
@@ -131,7 +141,9 @@ impl DataFrame {
             "full" | "outer" | "fullouter" => "FULL JOIN",
             "semi" | "leftsemi" => "LEFT SEMI JOIN",
             "anti" | "leftanti" => "LEFT ANTI JOIN",
-            "cross" => "CROSS JOIN",
+            "cross" if on.is_empty() => "CROSS JOIN",
+            // As in Spark, what the rows are to have in common counts.
+            "cross" => "INNER JOIN",
             _ => return Err(SparkError::new("UNSUPPORTED_JOIN_TYPE", [("typ", how)])),
         };
         let found = |frame: &Self, name: &str| {

@@ -3,14 +3,16 @@
 //! Each step is a node around the plan before it, and whoever walks such a plan recurses: planners,
 //! optimizers, streams that ask each other for rows, what drops it. Overflowing the stack would end
 //! the process. So steps are counted and bounded, and deep plans run on a stack that is large
-//! enough for as many as there may be.
+//! enough for as many as there may be. So do plans with deep expressions, such as a sum of a hundred
+//! columns: to name or compute one recurses as well.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::poll_fn;
 use std::pin::pin;
 
 use annals_sql::view::{ViewQuery, Views};
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::{Expr, LogicalPlan};
 
 use super::DataFrame;
 use crate::error::SparkError;
@@ -54,6 +56,47 @@ pub(crate) fn steps_of(plan: &LogicalPlan) -> usize {
     known.get(&std::ptr::from_ref(plan)).copied().unwrap_or_default()
 }
 
+/// Whether an expression in the plan is so deep that to walk it takes much stack. What lies below
+/// `seen` is not looked at.
+pub(super) fn has_deep_exprs(plan: &LogicalPlan, seen: Option<&LogicalPlan>) -> bool {
+    let seen = seen.into_iter().flat_map(inputs_of).map(std::ptr::from_ref);
+    let mut known: HashSet<*const LogicalPlan> = seen.collect();
+    let mut pending = vec![plan];
+    while let Some(node) = pending.pop() {
+        if !known.insert(node) {
+            continue;
+        }
+        let mut deep = false;
+        let looked = node.apply_expressions(|expr| {
+            deep = is_deep(expr);
+            Ok(if deep { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+        });
+        if deep || looked.is_err() {
+            return true;
+        }
+        pending.extend(inputs_of(node));
+    }
+    false
+}
+
+/// Whether an expression has more than [`SHALLOW`] levels.
+pub(super) fn is_deep(expr: &Expr) -> bool {
+    let mut pending = vec![(expr, 0)];
+    while let Some((expr, level)) = pending.pop() {
+        if level > SHALLOW {
+            return true;
+        }
+        let looked = expr.apply_children(|child| {
+            pending.push((child, level + 1));
+            Ok(TreeNodeRecursion::Continue)
+        });
+        if looked.is_err() {
+            return true;
+        }
+    }
+    false
+}
+
 fn inputs_of(node: &LogicalPlan) -> Vec<&LogicalPlan> {
     match node {
         // A view stands in the plan as a table that has a plan of its own.
@@ -84,12 +127,18 @@ impl DataFrame {
                  `cache` it, and go on from there"
             )));
         }
-        Ok(Self { session: self.session.clone(), plan: plan.into(), steps })
+        let deep = self.deep || has_deep_exprs(&plan, Some(&self.plan));
+        Ok(Self { session: self.session.clone(), plan: plan.into(), steps, deep })
+    }
+
+    /// The steps of a plan that takes as much room as this.
+    pub(super) fn levels(&self) -> usize {
+        if self.deep { STEPS_MAX } else { self.steps }
     }
 
     /// Runs something that plans or runs this frame.
     pub(crate) async fn with_room<F: Future>(&self, work: F) -> F::Output {
-        given_room(self.steps, work).await
+        given_room(self.levels(), work).await
     }
 }
 

@@ -2,10 +2,20 @@
 
 use datafusion::functions_aggregate::expr_fn;
 use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::utils::find_aggregate_exprs;
 
 use super::DataFrame;
-use crate::column::Column;
+use crate::column::{Column, replaced};
 use crate::error::SparkError;
+
+/// What a column of an expression is called.
+pub(crate) fn shown_name(expr: &Expr) -> String {
+    match expr {
+        Expr::Alias(alias) => alias.name.clone(),
+        Expr::Column(column) => column.name.clone(),
+        other => other.schema_name().to_string(),
+    }
+}
 
 /// Rows in groups; see [`DataFrame::group_by`].
 #[derive(Clone, Debug)]
@@ -35,34 +45,48 @@ impl GroupedData {
         self.aggregate(exprs)
     }
 
-    fn aggregate(&self, exprs: Vec<Expr>) -> Result<DataFrame, SparkError> {
-        // Aliases stand above the aggregation, so that no key is computed twice.
-        let keys: Vec<Expr> = self.keys.iter().map(|key| key.clone().unalias()).collect();
-        let shown = |expr: &Expr| match expr {
-            Expr::Alias(alias) => alias.name.clone(),
-            Expr::Column(column) => column.name.clone(),
-            other => other.schema_name().to_string(),
-        };
-        let names: Vec<String> = self.keys.iter().chain(&exprs).map(shown).collect();
-        // What is asked for twice is computed once.
-        let mut places = Vec::new();
-        let mut once = |exprs: Vec<Expr>, before: usize| {
-            let mut found: Vec<Expr> = Vec::new();
-            for expr in exprs {
-                let place = found.iter().position(|known| *known == expr);
-                places.push(before + place.unwrap_or(found.len()));
-                if place.is_none() {
-                    found.push(expr);
-                }
+    /// Expressions over the keys and over aggregates, of each group.
+    pub(super) fn aggregate(&self, exprs: Vec<Expr>) -> Result<DataFrame, SparkError> {
+        // Aliases stand above the aggregation, so that no key is computed twice; what is asked for
+        // twice is computed once.
+        let mut keys: Vec<Expr> = Vec::new();
+        for key in &self.keys {
+            let key = key.clone().unalias();
+            if !keys.contains(&key) {
+                keys.push(key);
             }
-            found
-        };
-        let keys = once(keys, 0);
-        let bare = once(exprs.into_iter().map(Expr::unalias).collect(), keys.len());
-        let grouped = self.frame.build(|builder| builder.aggregate(keys, bare))?;
-        let columns = grouped.own_columns();
-        let named = places.into_iter().zip(names);
-        grouped.project(named.map(|(place, name)| columns[place].clone().alias(name)).collect())
+        }
+        let mut aggregates = find_aggregate_exprs(&exprs);
+        if keys.is_empty() && aggregates.is_empty() {
+            // One row, whatever is in it.
+            aggregates.push(expr_fn::count(datafusion::logical_expr::lit(1)));
+        }
+        let known = keys.iter().chain(&aggregates).cloned();
+        let known: Vec<Expr> = known.collect();
+        let grouped = self.frame.build(|builder| builder.aggregate(keys, aggregates))?;
+        let columns: Vec<(Expr, Expr)> = known.into_iter().zip(grouped.own_columns()).collect();
+        let asked = self.keys.iter().cloned().chain(exprs);
+        let named = asked.map(|expr| {
+            let name = shown_name(&expr);
+            let computed = replaced(expr.clone().unalias(), &columns);
+            let stray = computed.column_refs().into_iter().find(|column| {
+                !columns
+                    .iter()
+                    .any(|(_, known)| matches!(known, Expr::Column(known) if known == *column))
+            });
+            match stray {
+                Some(_) if self.keys.is_empty() => Err(SparkError::plain("MISSING_GROUP_BY")),
+                Some(column) => Err(SparkError::new(
+                    "MISSING_AGGREGATION",
+                    [
+                        ("expression", format!("\"{}\"", column.name)),
+                        ("expressionAnyValue", format!("\"any_value({})\"", column.name)),
+                    ],
+                )),
+                None => Ok(computed.alias(name)),
+            }
+        });
+        grouped.project(named.collect::<Result<_, _>>()?)
     }
 
     /// The keys, and in a column `count` how many rows each group has.
@@ -74,39 +98,64 @@ impl GroupedData {
         self.aggregate(vec![expr_fn::count(datafusion::logical_expr::lit(1)).alias("count")])
     }
 
-    /// The keys and the sum of each of these columns.
+    /// The keys and what `of` makes of each of these columns; of all numeric ones if none is given.
+    fn of_each(&self, columns: &[&str], of: fn(Column) -> Column) -> Result<DataFrame, SparkError> {
+        if !columns.is_empty() {
+            return self.agg(columns.iter().map(|column| of((*column).into())));
+        }
+        let schema = self.frame.plan.schema();
+        let keys: Vec<Expr> = self.keys.iter().map(|key| key.clone().unalias()).collect();
+        let numeric =
+            schema.columns().into_iter().zip(schema.fields()).filter_map(|(column, field)| {
+                let column = Expr::Column(column);
+                let wanted = field.data_type().is_numeric() && !keys.contains(&column);
+                wanted.then(|| of(column.into()))
+            });
+        self.agg(numeric)
+    }
+
+    /// The keys and the sum of each of these columns; of all numeric ones if none is given.
     ///
     /// # Errors
     ///
     /// As for [`DataFrame::select`].
     pub fn sum(&self, columns: &[&str]) -> Result<DataFrame, SparkError> {
-        self.agg(columns.iter().map(|column| crate::functions::sum(*column)))
+        self.of_each(columns, crate::functions::sum)
     }
 
-    /// The keys and the mean of each of these columns.
+    /// The keys and the mean of each of these columns; of all numeric ones if none is given.
     ///
     /// # Errors
     ///
     /// As for [`DataFrame::select`].
     pub fn avg(&self, columns: &[&str]) -> Result<DataFrame, SparkError> {
-        self.agg(columns.iter().map(|column| crate::functions::avg(*column)))
+        self.of_each(columns, crate::functions::avg)
     }
 
-    /// The keys and the smallest value of each of these columns.
+    /// The same as [`avg`](Self::avg).
+    ///
+    /// # Errors
+    ///
+    /// As for [`DataFrame::select`].
+    pub fn mean(&self, columns: &[&str]) -> Result<DataFrame, SparkError> {
+        self.avg(columns)
+    }
+
+    /// The keys and the smallest value of each of these columns; of all numeric ones if none is given.
     ///
     /// # Errors
     ///
     /// As for [`DataFrame::select`].
     pub fn min(&self, columns: &[&str]) -> Result<DataFrame, SparkError> {
-        self.agg(columns.iter().map(|column| crate::functions::min(*column)))
+        self.of_each(columns, crate::functions::min)
     }
 
-    /// The keys and the largest value of each of these columns.
+    /// The keys and the largest value of each of these columns; of all numeric ones if none is given.
     ///
     /// # Errors
     ///
     /// As for [`DataFrame::select`].
     pub fn max(&self, columns: &[&str]) -> Result<DataFrame, SparkError> {
-        self.agg(columns.iter().map(|column| crate::functions::max(*column)))
+        self.of_each(columns, crate::functions::max)
     }
 }

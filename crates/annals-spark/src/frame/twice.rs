@@ -13,9 +13,13 @@ use std::sync::Arc;
 use arrow::datatypes::Schema;
 use datafusion::common::Column as PlanColumn;
 use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::logical_expr::utils::{find_aggregate_exprs, find_window_exprs};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 
-use super::DataFrame;
+use super::depth::{STEPS_MAX, is_deep, with_room};
+use super::grouped::shown_name;
+use super::{DataFrame, GroupedData};
+use crate::column::replaced;
 use crate::error::SparkError;
 use crate::session::Session;
 use crate::types::quote;
@@ -74,7 +78,32 @@ pub(crate) fn told_apart(exprs: Vec<Expr>) -> Vec<Expr> {
 impl DataFrame {
     /// The frame of these expressions, of which several may have one name.
     pub(super) fn project(&self, exprs: Vec<Expr>) -> Result<Self, SparkError> {
-        self.build(|builder| builder.project(told_apart(exprs)))
+        if !find_aggregate_exprs(&exprs).is_empty() {
+            return GroupedData::new(self.clone(), Vec::new()).aggregate(exprs);
+        }
+        let windows = find_window_exprs(&exprs);
+        if !windows.is_empty() {
+            return self.with_windows(windows, exprs);
+        }
+        // To name an expression is to walk it.
+        let levels = if exprs.iter().any(is_deep) { STEPS_MAX } else { self.levels() };
+        with_room(levels, || self.build(|builder| builder.project(told_apart(exprs))))
+    }
+
+    /// The frame of these expressions, in which these functions over windows occur.
+    fn with_windows(&self, windows: Vec<Expr>, exprs: Vec<Expr>) -> Result<Self, SparkError> {
+        let column =
+            |window: &Expr| Expr::Column(PlanColumn::from_name(window.schema_name().to_string()));
+        let columns: Vec<(Expr, Expr)> =
+            windows.iter().map(|window| (window.clone(), column(window))).collect();
+        let computed = self.build(|builder| {
+            LogicalPlanBuilder::window_plan(builder.build()?, windows).map(LogicalPlanBuilder::from)
+        })?;
+        let named = exprs.into_iter().map(|expr| {
+            let name = shown_name(&expr);
+            replaced(expr.unalias(), &columns).alias(name)
+        });
+        computed.project(named.collect())
     }
 
     /// The plan with every column called after its place.

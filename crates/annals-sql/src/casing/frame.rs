@@ -2,6 +2,7 @@
 
 use datafusion::sql::sqlparser::ast::{Expr, Ident, ObjectName, ObjectNamePart, TableAlias};
 
+use super::merged::Merged;
 use super::twice;
 use crate::error::SqlError;
 
@@ -17,9 +18,15 @@ pub(super) struct Relation {
     /// How its columns are qualified.
     pub(super) path: Vec<String>,
     pub(super) columns: Columns,
+    /// Whether it is only asked whether it has a row.
+    pub(super) hidden: bool,
 }
 
 impl Relation {
+    pub(super) fn new(path: Vec<String>, columns: Columns) -> Self {
+        Self { path, columns, hidden: false }
+    }
+
     /// The column of this name; an error if there are several.
     fn column(&self, name: &str, asked: &[String]) -> Result<Option<&String>, SqlError> {
         let mut found = None;
@@ -41,26 +48,27 @@ impl Relation {
 pub(super) struct Frame {
     pub(super) relations: Vec<Relation>,
     /// Columns that `USING` has made one.
-    pub(super) merged: Vec<String>,
+    pub(super) merged: Vec<Merged>,
+    /// Where each item of FROM ends: how many relations and merged columns there are by then.
+    pub(super) items: Vec<(usize, usize)>,
     pub(super) aliases: Vec<String>,
 }
 
 impl Frame {
     /// All columns, as `*` gives them.
     pub(super) fn star(&self) -> Columns {
+        if let Some(all) = self.all() {
+            return Some(all.into_iter().map(|column| column.name).collect());
+        }
         self.star_sources().map(|all| all.into_iter().map(|(_, column)| column).collect())
     }
 
-    /// The same with where they come from.
+    /// The same with where they come from, if none were merged.
     pub(super) fn star_sources(&self) -> Option<Vec<Source>> {
+        let shown = self.relations.iter().enumerate().filter(|(_, relation)| !relation.hidden);
         let mut all: Vec<Source> = Vec::new();
-        for (at, relation) in self.relations.iter().enumerate() {
-            for column in relation.columns.as_ref()? {
-                let merged = self.merged.iter().any(|name| same(name, column));
-                if !merged || !all.iter().any(|(_, name)| same(name, column)) {
-                    all.push((at, column.clone()));
-                }
-            }
+        for (at, relation) in shown {
+            all.extend(relation.columns.as_ref()?.iter().map(|column| (at, column.clone())));
         }
         Some(all)
     }
@@ -186,10 +194,10 @@ pub(super) fn named_as(
     columns: Columns,
 ) -> Relation {
     match alias {
-        None => Relation { path, columns },
+        None => Relation::new(path, columns),
         Some(alias) => {
             let columns = alias_columns(alias).or(columns);
-            Relation { path: vec![alias.name.value.clone()], columns }
+            Relation::new(vec![alias.name.value.clone()], columns)
         }
     }
 }

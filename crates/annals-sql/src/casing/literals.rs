@@ -10,8 +10,9 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 /// Functions whose type is that of their arguments.
-const TRANSPARENT: [&str; 22] = [
+const TRANSPARENT: [&str; 27] = [
     "abs",
+    "any_value",
     "array",
     "avg",
     "coalesce",
@@ -19,10 +20,12 @@ const TRANSPARENT: [&str; 22] = [
     "collect_set",
     "count",
     "first",
+    "first_value",
     "greatest",
     "if",
     "ifnull",
     "last",
+    "last_value",
     "least",
     "make_array",
     "map",
@@ -31,8 +34,10 @@ const TRANSPARENT: [&str; 22] = [
     "named_struct",
     "nullif",
     "nvl",
+    "nvl2",
     "struct",
     "sum",
+    "typeof",
 ];
 
 /// Gives a literal its type.

@@ -12,6 +12,11 @@ const DATABASE: [&str; 3] = ["DATABASE", "SCHEMA", "NAMESPACE"];
 
 impl Grammar<'_> {
     pub(super) fn statement(&mut self) -> Result<Statement, ParseError> {
+        if self.sees(&["WITH"])
+            && let Some(insert) = self.with_insert()?
+        {
+            return Ok(Statement::Command(insert));
+        }
         if self.sees_query() {
             return Ok(Statement::Query(self.query()?));
         }

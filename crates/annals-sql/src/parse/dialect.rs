@@ -1,10 +1,30 @@
 //! How Spark writes names, strings and queries, for sqlparser.
 
+use std::cell::Cell;
+
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr};
 use datafusion::sql::sqlparser::dialect::{Dialect, Precedence};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::Token;
+
+thread_local! {
+    /// How many beginnings of expressions may still be looked at; see [`with_patience`].
+    static PATIENCE: Cell<usize> = const { Cell::new(usize::MAX) };
+}
+
+/// Runs a part of sqlparser's parser over so many tokens.
+///
+/// What does not parse as `CAST(…)` or `CASE …` is tried again as a function or a name of that
+/// spelling, arguments and all, so that a text with a mistake takes twice as long for each level
+/// that the mistake lies in. A text that is right is read once or twice. So beginnings are counted,
+/// and what takes too many is refused as what is nested too deeply.
+pub(super) fn with_patience<T>(tokens: usize, parse: impl FnOnce() -> T) -> T {
+    let before = PATIENCE.replace(tokens.saturating_mul(64).saturating_add(4096));
+    let parsed = parse();
+    PATIENCE.set(before);
+    parsed
+}
 
 /// Spark's SQL: names in backticks, strings in either quote, versions of tables.
 #[derive(Clone, Copy, Debug, Default)]
@@ -99,6 +119,17 @@ impl Dialect for SparkDialect {
 
     fn supports_window_function_null_treatment_arg(&self) -> bool {
         true
+    }
+
+    fn parse_prefix(&self, _: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
+        match PATIENCE.get() {
+            // The one error after which nothing else is tried.
+            0 => Some(Err(ParserError::RecursionLimitExceeded)),
+            left => {
+                PATIENCE.set(left - 1);
+                None
+            }
+        }
     }
 
     fn parse_infix(

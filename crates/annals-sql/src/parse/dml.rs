@@ -20,7 +20,9 @@ impl Grammar<'_> {
         let (mut partition, mut if_not_exists) = (None, false);
         if self.takes(&["PARTITION"]) {
             partition = Some(self.partition()?);
-            if_not_exists = self.if_not_exists()?;
+            if overwrite {
+                if_not_exists = self.if_not_exists()?;
+            }
         }
         let (mut by_name, mut columns) = (false, Vec::new());
         if !overwrite && self.takes(&["REPLACE"]) {
@@ -34,6 +36,37 @@ impl Grammar<'_> {
         let query = self.query_text()?;
         let insert = Insert { name, replace, partition, if_not_exists, by_name, columns, query };
         Ok(Command::Insert(Box::new(insert)))
+    }
+
+    /// `WITH … INSERT …`: the expressions are those of the query that is inserted.
+    pub(super) fn with_insert(&mut self) -> Result<Option<Command>, ParseError> {
+        let (mut ahead, mut depth) = (0, 0_usize);
+        loop {
+            match self.peek(ahead) {
+                Some(Token::LParen) => depth += 1,
+                Some(Token::RParen) => depth = depth.saturating_sub(1),
+                Some(Token::Word(_)) if depth == 0 && self.sees_at(ahead, "INSERT") => break,
+                Some(_) => {}
+                None => return Ok(None),
+            }
+            ahead += 1;
+        }
+        let from = self.here();
+        self.skip(ahead);
+        let with = self.text_since(from);
+        let mut command = self.insert()?;
+        if let Command::Insert(insert) = &mut command {
+            if insert.query.query.with.is_some() {
+                return Err(ParseError::Unsupported {
+                    what: "WITH both before INSERT and in its query",
+                    instead: "write them as one, before the query",
+                });
+            }
+            let parsed = super::parse_query(&format!("{with}\nSELECT 1"))?;
+            insert.query.query.with = parsed.with;
+            insert.query.text = format!("{with}\n{}", insert.query.text);
+        }
+        Ok(Some(command))
     }
 
     /// `[AS] alias`, unless one of these words comes next.

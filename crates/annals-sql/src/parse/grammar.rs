@@ -5,9 +5,9 @@ use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
-use super::dialect::SparkDialect;
+use super::dialect::{SparkDialect, with_patience};
 use super::error::ParseError;
-use super::{inspect, tokens};
+use super::{inspect, tokens, types};
 use crate::statement::{ExprText, Name, Properties, QueryText};
 
 static DIALECT: SparkDialect = SparkDialect;
@@ -27,7 +27,11 @@ pub(super) struct Grammar<'t> {
 
 impl<'t> Grammar<'t> {
     pub(super) fn new(text: &'t str) -> Result<Self, ParseError> {
-        Ok(Self::of(text, tokens::tokenize(text)?))
+        let tokens = tokens::tokenize(text)?;
+        if tokens::type_depth(&tokens) > DEPTH_MAX {
+            return Err(types::too_deep());
+        }
+        Ok(Self::of(text, tokens))
     }
 
     /// Over some of the tokens of a text.
@@ -89,7 +93,8 @@ impl<'t> Grammar<'t> {
         &mut self,
         part: impl FnOnce(&mut Parser<'static>) -> Result<T, ParserError>,
     ) -> Result<T, ParseError> {
-        part(&mut self.parser).map_err(|error| self.told(&error))
+        let parsed = with_patience(self.tokens.len(), || part(&mut self.parser));
+        parsed.map_err(|error| self.told(&error))
     }
 
     /// An error of sqlparser's, which knows the place only as text.

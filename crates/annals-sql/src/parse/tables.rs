@@ -249,8 +249,13 @@ impl Grammar<'_> {
 
     /// `(p = 1, q)`.
     pub(super) fn partition(&mut self) -> Result<Partition, ParseError> {
+        let mut names: Vec<String> = Vec::new();
         let parts = self.list(|grammar| {
             let name = grammar.identifier()?;
+            if names.iter().any(|known| known.eq_ignore_ascii_case(&name)) {
+                return grammar.expected(&format!("another column than `{name}`, which was named"));
+            }
+            names.push(name.clone());
             let said = grammar.takes_token(&Token::Eq) || grammar.takes_token(&Token::DoubleEq);
             Ok((name, if said { Some(grammar.expr_text()?) } else { None }))
         })?;

@@ -163,6 +163,12 @@ fn what_has_no_meaning_here_is_refused_by_name() {
     }
     let deep = format!("SELECT {}1{}", "(".repeat(5000), ")".repeat(5000));
     assert!(matches!(refused(&deep), ParseError::Unsupported { .. }), "depth is bounded");
+    for deep in [
+        format!("SELECT CAST(NULL AS {}INT{})", "ARRAY<".repeat(5000), ">".repeat(5000)),
+        format!("SELECT CAST(NULL AS INT{})", "[]".repeat(50_000)),
+    ] {
+        assert!(matches!(refused(&deep), ParseError::Unsupported { .. }), "{}", &deep[..50]);
+    }
     assert_eq!(refused("VALUES (1, 2), (3)"), ParseError::Values { expected: 2, found: 1, row: 1 });
 }
 
@@ -188,4 +194,15 @@ fn what_would_take_ever_longer_to_plan_is_flattened_or_refused() {
     let mixed = nested(5, |inner| format!("nvl(ifnull({inner}, b), c)"));
     let flat = format!("coalesce(a{})", ", b, c".repeat(5));
     assert_eq!(parse_expr(&mixed).unwrap().to_string(), flat);
+}
+
+#[test]
+fn a_mistake_deep_in_a_text_is_found_as_fast_as_any() {
+    // Each level of these was read twice, for as an argument of a function it might fit.
+    for begin in ["CAST(", "substring(", "CASE WHEN a > 0 THEN ", "INTERVAL ", "[1, ", "ceil("] {
+        let text = format!("SELECT {} 1 1 1", begin.repeat(50));
+        assert!(parse(&text).is_err(), "{text}");
+    }
+    let many = format!("SELECT * FROM t WHERE a IN ({}1)", "CAST(1 AS INT), ".repeat(20_000));
+    assert!(parse(&many).is_ok(), "what is long and right is read to its end");
 }

@@ -29,6 +29,26 @@ pub(super) fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>, ParseError> {
     rewrite(&normalize_version_clauses(tokens))
 }
 
+/// How deep types lie in each other, as in `CAST(a AS ARRAY<ARRAY<INT>>)` or `CAST(a AS INT[][])`.
+/// Sqlparser does not bound it and recurses, or makes what others recurse over.
+pub(super) fn type_depth(tokens: &[TokenWithSpan]) -> usize {
+    let opens =
+        |word: &str| ["ARRAY", "MAP", "STRUCT"].iter().any(|of| word.eq_ignore_ascii_case(of));
+    let (mut depth, mut brackets, mut most) = (0_usize, 0, 0);
+    for pair in tokens.windows(2) {
+        match (&pair[0].token, &pair[1].token) {
+            (Token::Word(word), Token::Lt) if opens(&word.value) => depth += 1,
+            (_, Token::Gt) => depth = depth.saturating_sub(1),
+            (_, Token::ShiftRight) => depth = depth.saturating_sub(2),
+            (Token::LBracket, Token::RBracket) => brackets += 1,
+            (Token::RBracket, Token::LBracket) => {}
+            _ => brackets = 0,
+        }
+        most = most.max(depth).max(brackets);
+    }
+    most
+}
+
 fn syntax(found: Option<String>, expected: &str, at: Location) -> ParseError {
     let (line, column) = (at.line, at.column);
     ParseError::Syntax { found, expected: expected.to_owned(), extra: false, line, column }

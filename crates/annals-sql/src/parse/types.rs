@@ -23,13 +23,15 @@ pub(super) struct Found {
     metadata: HashMap<String, String>,
 }
 
+pub(super) fn too_deep() -> ParseError {
+    let (what, instead) = ("a type nested so deeply", "write it with fewer levels");
+    ParseError::Unsupported { what, instead }
+}
+
 impl Grammar<'_> {
     pub(super) fn data_type(&mut self) -> Result<Found, ParseError> {
         if self.types == DEPTH_MAX {
-            return Err(ParseError::Unsupported {
-                what: "a type nested so deeply",
-                instead: "write it with fewer levels",
-            });
+            return Err(too_deep());
         }
         self.types += 1;
         let found = self.one_type();
