@@ -13,6 +13,9 @@ use crate::error::SparkError;
 use crate::frame::{THIS, find_column, placed_back, query_over_one};
 use crate::session::Session;
 
+/// How many operations may lie in each other: as many as in SQL.
+const LEVELS_MAX: usize = 200;
+
 /// A column of a frame: a name, an expression, or SQL text. Names count without case.
 #[derive(Clone, Debug)]
 pub struct Column {
@@ -20,6 +23,8 @@ pub struct Column {
     alias: Option<String>,
     /// How to sort by it: ascending, nulls first.
     order: (bool, bool),
+    /// How many operations lie in each other.
+    levels: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -38,7 +43,19 @@ enum Kind {
 
 impl Column {
     fn of(kind: Kind) -> Self {
-        Self { kind, alias: None, order: (true, true) }
+        let below = match &kind {
+            Kind::Operation(_, operands) => operands.iter().map(|operand| operand.levels).max(),
+            Kind::Call(_, _, argument) => Some(argument.levels),
+            _ => None,
+        };
+        let levels = below.map_or(0, |levels| levels + 1);
+        if levels > LEVELS_MAX {
+            return Self::wrong(SparkError::other(format!(
+                "a column of more than {LEVELS_MAX} operations in a row is not supported; keep part \
+                 of it by with_column"
+            )));
+        }
+        Self { kind, alias: None, order: (true, true), levels }
     }
 
     pub(crate) fn text(text: &str) -> Self {

@@ -189,6 +189,10 @@ fn deep_expressions_overflow_no_stack() {
         let sql = spark.sql(&format!("SELECT {text} AS x FROM range(2)")).await.unwrap();
         assert_eq!(sql.count().await.unwrap(), 2);
         sql.write().save_as_table("deep").await.unwrap();
+        let added = |times| (0..times).fold(col("id"), |sum, _| sum + 1);
+        assert_eq!(texts(frame.select([added(190)])).await, ["190", "191"]);
+        let refused = frame.select([added(5000)]).unwrap_err().to_string();
+        assert!(refused.contains("200 operations"), "{refused}");
         let later = frame.with_column("x", expr(&text)).unwrap().with_column("y", col("x") + 1);
         assert_eq!(texts(later.unwrap().agg([sum("y")])).await, ["192"]);
     });

@@ -15,12 +15,18 @@ static DIALECT: SparkDialect = SparkDialect;
 /// How deep a query or a type may be nested.
 pub(super) const DEPTH_MAX: usize = 128;
 
+/// How deep a type may be that sqlparser reads, as in a cast: it takes much of the stack for each
+/// level.
+const CAST_DEPTH_MAX: usize = 32;
+
 pub(super) struct Grammar<'t> {
     text: &'t str,
     tokens: Vec<TokenWithSpan>,
     parser: Parser<'static>,
     /// How many types the one that is read lies in.
     pub(super) types: usize,
+    /// How deep types lie in each other, anywhere in the text.
+    type_depth: usize,
     /// Whether the first half of the `>>` that comes next has closed a type.
     pub(super) half: bool,
 }
@@ -28,18 +34,16 @@ pub(super) struct Grammar<'t> {
 impl<'t> Grammar<'t> {
     pub(super) fn new(text: &'t str) -> Result<Self, ParseError> {
         let tokens = tokens::tokenize(text)?;
-        if tokens::type_depth(&tokens) > DEPTH_MAX {
-            return Err(types::too_deep());
-        }
         Ok(Self::of(text, tokens))
     }
 
     /// Over some of the tokens of a text.
     pub(super) fn of(text: &'t str, tokens: Vec<TokenWithSpan>) -> Self {
+        let type_depth = tokens::type_depth(&tokens);
         let parser = Parser::new(&DIALECT)
             .with_recursion_limit(DEPTH_MAX)
             .with_tokens_with_locations(tokens.clone());
-        Self { text, tokens, parser, types: 0, half: false }
+        Self { text, tokens, parser, types: 0, half: false, type_depth }
     }
 
     /// The statement is complete; only a semicolon may follow.
@@ -93,6 +97,9 @@ impl<'t> Grammar<'t> {
         &mut self,
         part: impl FnOnce(&mut Parser<'static>) -> Result<T, ParserError>,
     ) -> Result<T, ParseError> {
+        if self.type_depth > CAST_DEPTH_MAX {
+            return Err(types::too_deep());
+        }
         let parsed = with_patience(self.tokens.len(), || part(&mut self.parser));
         parsed.map_err(|error| self.told(&error))
     }
