@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::{Expr, LogicalPlan, Operator};
 
 use crate::error::SparkError;
 use crate::frame::{THIS, find_column, placed_back, query_over_one};
@@ -86,7 +86,10 @@ impl Column {
                 let expr = Expr::Column(column);
                 vec![if same { expr } else { expr.alias(name) }]
             }
-            Kind::Expr(expr) => vec![with_found_columns(*expr, plan)?],
+            Kind::Expr(expr) => {
+                bounded(&expr)?;
+                vec![with_found_columns(*expr, plan)?]
+            }
             Kind::Text(text) => {
                 let query = format!("SELECT {text} FROM {THIS}");
                 match query_over_one(session, THIS, plan, &query)? {
@@ -117,6 +120,45 @@ impl Column {
         let Some(alias) = self.alias else { return Ok(exprs) };
         Ok(exprs.into_iter().map(|expr: Expr| expr.unalias().alias(&alias)).collect())
     }
+}
+
+/// `CASE` in each other, at most, as in the text of a statement: planning takes twice the time for
+/// each that an operator or a function stands around.
+const CASES_MAX: usize = 12;
+
+/// How an expression lies in others: whether in a `CASE` at all, whether something that is computed
+/// lies between it and the nearest, and how many lie around it with such a thing between.
+type Nesting = (bool, bool, usize);
+
+/// Refuses an expression that would take too long to plan.
+fn bounded(expr: &Expr) -> Result<(), SparkError> {
+    let mut pending: Vec<(&Expr, Nesting)> = vec![(expr, (false, false, 0))];
+    while let Some((expr, (within, computed, cases))) = pending.pop() {
+        let nesting = match expr {
+            Expr::Case(_) => (true, false, cases + usize::from(within && computed)),
+            Expr::ScalarFunction(_) | Expr::AggregateFunction(_) | Expr::Negative(_) => {
+                (within, true, cases)
+            }
+            Expr::BinaryExpr(binary) => (within, computed || is_computed(binary.op), cases),
+            _ => (within, computed, cases),
+        };
+        if nesting.2 > CASES_MAX {
+            return Err(SparkError::other(
+                "a CASE in more than 12 others, with operators or functions between, is not \
+                 supported; compute part of it in a frame of its own",
+            ));
+        }
+        let _ = expr.apply_children(|child| {
+            pending.push((child, nesting));
+            Ok(TreeNodeRecursion::Continue)
+        });
+    }
+    Ok(())
+}
+
+fn is_computed(op: Operator) -> bool {
+    use Operator::{Divide, IntegerDivide, Minus, Modulo, Multiply, Plus, StringConcat};
+    matches!(op, Plus | Minus | Multiply | Divide | Modulo | IntegerDivide | StringConcat)
 }
 
 /// The expression with its columns found in `plan`, whatever their case and table.

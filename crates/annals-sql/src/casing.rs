@@ -11,6 +11,7 @@
 mod frame;
 mod literals;
 mod names;
+mod sizes;
 pub(crate) mod twice;
 
 use std::ops::ControlFlow;
@@ -24,6 +25,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use self::frame::{Columns, Found, Frame, Relation, alias_columns, given, named_as, parts, same};
+use self::sizes::{Known, Size};
 use self::twice::Given;
 use crate::error::SqlError;
 use crate::parse::casts;
@@ -70,7 +72,9 @@ pub(crate) fn expr(scope: &Scope, expr: &mut Expr, schema: &DFSchema) -> Result<
 struct Walk<'a> {
     scope: &'a Scope,
     /// Common table expressions in scope, the innermost last.
-    ctes: Vec<(String, Columns)>,
+    ctes: Vec<Known>,
+    /// What the query that is gone through is made of so far.
+    size: Size,
     /// How many queries this one lies in.
     depth: usize,
     /// The first name that stands for several columns.
@@ -80,7 +84,14 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn new(scope: &'a Scope) -> Self {
-        Self { scope, ctes: Vec::new(), depth: 0, wrong: None, seen: Seen::default() }
+        Self {
+            scope,
+            ctes: Vec::new(),
+            size: Size::default(),
+            depth: 0,
+            wrong: None,
+            seen: Seen::default(),
+        }
     }
 
     fn done(self) -> Result<Seen, SqlError> {
@@ -131,13 +142,27 @@ impl<'a> Walk<'a> {
         twice::tell_names_apart(&mut cte.alias);
         let named = alias_columns(&cte.alias);
         if recursive {
-            self.ctes.push((name.clone(), named.clone()));
+            let (name, columns) = (name.clone(), named.clone());
+            self.ctes.push(Known { name, columns, size: Size::default() });
         }
+        let around = std::mem::take(&mut self.size);
         let columns = self.query(&mut cte.query, outer);
+        let size = std::mem::replace(&mut self.size, around);
         if recursive {
             self.ctes.pop();
         }
-        self.ctes.push((name, named.or(columns)));
+        self.ctes.push(Known { name, columns: named.or(columns), size: size.within_one() });
+    }
+
+    /// The common table expression of this name, to be put in the place of the name.
+    fn put(&mut self, name: &str) -> Option<(String, Columns)> {
+        let known = self.ctes.iter().rev().find(|known| same(&known.name, name))?;
+        let found = (known.name.clone(), known.columns.clone());
+        self.size = self.size.and(known.size);
+        if let Err(error) = self.size.check() {
+            self.refuse(error);
+        }
+        Some(found)
     }
 
     /// The columns that it gives, and what its ORDER BY may name.
@@ -330,10 +355,13 @@ impl<'a> Walk<'a> {
         match factor {
             TableFactor::Table { name, alias, args, version, .. } => {
                 let mut path = parts(name);
-                let columns = match (&path[..], &args) {
+                let known = match (&path[..], &args) {
+                    ([single], None) => self.put(single),
+                    _ => None,
+                };
+                let columns = match (known, &args) {
                     (_, Some(_)) => None,
-                    ([single], None) if self.cte_named(single).is_some() => {
-                        let (spelling, columns) = self.cte_named(single).expect("it was asked for");
+                    (Some((spelling, columns)), None) => {
                         path = vec![spelling.clone()];
                         *name = ObjectName::from(vec![Ident::with_quote('`', spelling)]);
                         columns
@@ -379,10 +407,6 @@ impl<'a> Walk<'a> {
             },
             _ => frame.relations.push(Relation { path: Vec::new(), columns: None }),
         }
-    }
-
-    fn cte_named(&self, name: &str) -> Option<(String, Columns)> {
-        self.ctes.iter().rev().find(|(cte, _)| same(cte, name)).cloned()
     }
 
     fn columns_of(&self, parts: &[String]) -> Columns {
