@@ -5,7 +5,7 @@ mod operators;
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::logical_expr::{Expr, LogicalPlan, Operator};
 
 pub use self::operators::Operand;
 use self::operators::Operation;
@@ -137,7 +137,10 @@ impl Column {
                     _ => return Err(error),
                 },
             },
-            Kind::Expr(expr) => vec![with_found_columns(*expr, plan)?],
+            Kind::Expr(expr) => {
+                bounded(&expr)?;
+                vec![with_found_columns(*expr, plan)?]
+            }
             Kind::Text(text) => {
                 check_item(&text)?;
                 // What may follow in the line is perhaps a comment.
@@ -163,7 +166,9 @@ impl Column {
                 for operand in operands {
                     exprs.extend(operand.resolve(session, plan)?);
                 }
-                vec![operation.over(exprs, plan.schema())?]
+                let expr = operation.over(exprs, plan.schema())?;
+                bounded(&expr)?;
+                vec![expr]
             }
             Kind::Wrong(error) => return Err(SparkError::other(error.message()).caused_by(error)),
             Kind::Call(name, function, argument) => {
@@ -223,6 +228,45 @@ pub(crate) fn replaced(expr: Expr, by: &[(Expr, Expr)]) -> Expr {
         })
     });
     found.map_or(expr, |found| found.data)
+}
+
+/// `CASE` in each other, at most, as in the text of a statement: planning takes twice the time for
+/// each that an operator or a function stands around.
+const CASES_MAX: usize = 12;
+
+/// How an expression lies in others: whether in a `CASE` at all, whether something that is computed
+/// lies between it and the nearest, and how many lie around it with such a thing between.
+type Nesting = (bool, bool, usize);
+
+/// Refuses an expression that would take too long to plan.
+fn bounded(expr: &Expr) -> Result<(), SparkError> {
+    let mut pending: Vec<(&Expr, Nesting)> = vec![(expr, (false, false, 0))];
+    while let Some((expr, (within, computed, cases))) = pending.pop() {
+        let nesting = match expr {
+            Expr::Case(_) => (true, false, cases + usize::from(within && computed)),
+            Expr::ScalarFunction(_) | Expr::AggregateFunction(_) | Expr::Negative(_) => {
+                (within, true, cases)
+            }
+            Expr::BinaryExpr(binary) => (within, computed || is_computed(binary.op), cases),
+            _ => (within, computed, cases),
+        };
+        if nesting.2 > CASES_MAX {
+            return Err(SparkError::other(
+                "a CASE in more than 12 others, with operators or functions between, is not \
+                 supported; compute part of it in a frame of its own",
+            ));
+        }
+        let _ = expr.apply_children(|child| {
+            pending.push((child, nesting));
+            Ok(TreeNodeRecursion::Continue)
+        });
+    }
+    Ok(())
+}
+
+fn is_computed(op: Operator) -> bool {
+    use Operator::{Divide, IntegerDivide, Minus, Modulo, Multiply, Plus, StringConcat};
+    matches!(op, Plus | Minus | Multiply | Divide | Modulo | IntegerDivide | StringConcat)
 }
 
 /// The expression with its columns found in `plan`, whatever their case and table.

@@ -13,6 +13,7 @@ mod literals;
 mod merged;
 mod names;
 mod relations;
+mod sizes;
 pub(crate) mod twice;
 
 use std::ops::ControlFlow;
@@ -25,6 +26,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use self::frame::{Columns, Frame, Relation, alias_columns, given, parts, same};
+use self::sizes::{Known, Size};
 use self::twice::Given;
 use crate::error::SqlError;
 use crate::parse::casts;
@@ -70,7 +72,9 @@ pub(crate) fn expr(scope: &Scope, expr: &mut Expr, schema: &DFSchema) -> Result<
 struct Walk<'a> {
     scope: &'a Scope,
     /// Common table expressions in scope, the innermost last.
-    ctes: Vec<(String, Columns)>,
+    ctes: Vec<Known>,
+    /// What the query that is gone through is made of so far.
+    size: Size,
     /// How many queries this one lies in.
     depth: usize,
     /// The first name that stands for several columns.
@@ -82,8 +86,15 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn new(scope: &'a Scope) -> Self {
-        let (ctes, seen) = (Vec::new(), Seen::default());
-        Self { scope, ctes, depth: 0, wrong: None, blind_join: false, seen }
+        Self {
+            scope,
+            ctes: Vec::new(),
+            size: Size::default(),
+            depth: 0,
+            wrong: None,
+            blind_join: false,
+            seen: Seen::default(),
+        }
     }
 
     fn done(self) -> Result<Seen, SqlError> {
@@ -143,13 +154,27 @@ impl<'a> Walk<'a> {
         twice::tell_names_apart(&mut cte.alias);
         let named = alias_columns(&cte.alias);
         if recursive {
-            self.ctes.push((name.clone(), named.clone()));
+            let (name, columns) = (name.clone(), named.clone());
+            self.ctes.push(Known { name, columns, size: Size::default() });
         }
+        let around = std::mem::take(&mut self.size);
         let columns = self.query(&mut cte.query, outer);
+        let size = std::mem::replace(&mut self.size, around);
         if recursive {
             self.ctes.pop();
         }
-        self.ctes.push((name, named.or(columns)));
+        self.ctes.push(Known { name, columns: named.or(columns), size: size.within_one() });
+    }
+
+    /// The common table expression of this name, to be put in the place of the name.
+    fn put(&mut self, name: &str) -> Option<(String, Columns)> {
+        let known = self.ctes.iter().rev().find(|known| same(&known.name, name))?;
+        let found = (known.name.clone(), known.columns.clone());
+        self.size = self.size.and(known.size);
+        if let Err(error) = self.size.check() {
+            self.refuse(error);
+        }
+        Some(found)
     }
 
     /// The columns that it gives, and what its ORDER BY may name.

@@ -325,6 +325,18 @@ pub enum SqlError {
         limit: usize,
     },
 
+    /// A view stands for too many others: those that it names, that these name, and so on, each as
+    /// often as it is named.
+    #[error(
+        "the view {view} stands for more than {limit} others; keep the rows of one of them in a table"
+    )]
+    ViewCount {
+        /// The view.
+        view: String,
+        /// How many there may be.
+        limit: usize,
+    },
+
     /// The state of a table that a version clause asks for cannot be read.
     #[error("{table} cannot be read {asked}: {source}")]
     Travel {

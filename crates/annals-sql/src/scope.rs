@@ -7,6 +7,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use annals::error::NameError;
 use annals::{DatabaseName, ReadError, Snapshot, Store, Table, TableName, TransactionView};
@@ -34,6 +35,8 @@ pub struct Scope {
     database: DatabaseName,
     /// The views that are being taken apart, outermost first.
     within: Arc<[String]>,
+    /// How many were, since the outermost of these.
+    taken_apart: Arc<AtomicUsize>,
 }
 
 /// What a scope is made of, shared by all that have it.
@@ -91,7 +94,8 @@ pub enum Named {
 
 impl Scope {
     pub(crate) fn new(parts: ScopeParts, database: DatabaseName) -> Self {
-        Self { inner: Arc::new(parts), database, within: Arc::default() }
+        let (within, taken_apart) = Default::default();
+        Self { inner: Arc::new(parts), database, within, taken_apart }
     }
 
     /// The version that the statement sees.
@@ -141,7 +145,7 @@ impl Scope {
     /// # Errors
     ///
     /// [`SqlError::ViewCycle`] if that view is being taken apart already, [`SqlError::ViewDepth`]
-    /// if too many are.
+    /// if too many are, [`SqlError::ViewCount`] if too many were.
     pub(crate) fn within(&self, view: &str, database: DatabaseName) -> Result<Self, SqlError> {
         let chain: Vec<String> = self.within.iter().cloned().chain([view.to_owned()]).collect();
         if self.within.iter().any(|outer| outer == view) {
@@ -150,7 +154,16 @@ impl Scope {
         if chain.len() > view::DEPTH_MAX {
             return Err(SqlError::ViewDepth { chain, limit: view::DEPTH_MAX });
         }
-        Ok(Self { inner: Arc::clone(&self.inner), database, within: chain.into() })
+        // A view may name another several times, and that one too.
+        let taken_apart = match self.within.is_empty() {
+            true => Arc::default(),
+            false => Arc::clone(&self.taken_apart),
+        };
+        if taken_apart.fetch_add(1, Ordering::Relaxed) >= view::COUNT_MAX {
+            let view = chain.into_iter().next().unwrap_or_default();
+            return Err(SqlError::ViewCount { view, limit: view::COUNT_MAX });
+        }
+        Ok(Self { inner: Arc::clone(&self.inner), database, within: chain.into(), taken_apart })
     }
 
     /// The full name of a table of the store: `t`, `db.t` or `catalog.db.t`.

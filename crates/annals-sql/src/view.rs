@@ -22,6 +22,9 @@ use crate::scope::Scope;
 /// How many views may name each other in a row.
 pub(crate) const DEPTH_MAX: usize = 64;
 
+/// How many a view may stand for, in all: to plan each takes its time, and cannot be stopped.
+pub(crate) const COUNT_MAX: usize = 2_000;
+
 /// What a temporary view stands for.
 #[derive(Clone, Debug)]
 pub enum ViewQuery {
@@ -111,7 +114,9 @@ pub(crate) fn expand(
         ViewQuery::Text { text, database, columns } => {
             let inner = scope.within(name, database.clone())?;
             let plan = plan_text(&inner, text).map_err(|source| match source {
-                chain @ (SqlError::ViewCycle { .. } | SqlError::ViewDepth { .. }) => chain,
+                whole @ (SqlError::ViewCycle { .. }
+                | SqlError::ViewDepth { .. }
+                | SqlError::ViewCount { .. }) => whole,
                 source => SqlError::View { name: name.to_owned(), source: Box::new(source) },
             })?;
             let plan = match columns {

@@ -232,3 +232,57 @@ fn views_of_too_many_views_are_no_cycle() {
         }
     });
 }
+
+#[test]
+fn what_names_stand_for_is_bounded_before_it_is_planned() {
+    let store = Store::in_memory();
+    let session = SqlSession::new(&store);
+    store.write(record_batch!(("n", Int64, [1, 2])).unwrap()).save_as_table("c0").unwrap();
+    let chain = |length: usize, query: &dyn Fn(usize) -> String| {
+        let all = (1..=length).map(|at| format!("c{at} AS ({})", query(at - 1)));
+        let all: Vec<String> = all.collect();
+        format!("WITH {} SELECT count(*) FROM c{length}", all.join(", "))
+    };
+    let once = |from: usize| format!("SELECT n FROM c{from} WHERE n + {from} > 0 LIMIT 1000");
+    let joined = |from: usize| format!("SELECT x.n FROM c{from} x JOIN c0 y ON x.n = y.n");
+    let twice = |from: usize| format!("SELECT x.n FROM c{from} x JOIN c{from} y ON x.n = y.n");
+    let refused = |sql: String, expected: &'static str| {
+        let session = &session;
+        async move {
+            match error(session, &sql).await {
+                SqlError::Unsupported { what, .. } => assert!(what.contains(expected), "{what}"),
+                other => panic!("{other}"),
+            }
+        }
+    };
+    run(async {
+        assert_eq!(column(&session, &chain(64, &once)).await, ["2"]);
+        assert_eq!(column(&session, &chain(30, &joined)).await, ["2"]);
+        assert_eq!(column(&session, &chain(6, &twice)).await, ["2"]);
+        refused(chain(65, &once), "64 deep").await;
+        refused(chain(5000, &joined), "64 deep").await;
+        refused(chain(40, &twice), "2000 queries").await;
+        // As many as one likes beside each other.
+        let beside = chain(500, &|_| "SELECT n FROM c0".to_owned());
+        assert_eq!(column(&session, &beside).await, ["2"]);
+        // The same by views.
+        for view in 1..=40 {
+            let text = twice(view - 1).replace('c', "v").replace("v0", "c0");
+            store.create_view(format!("v{view}"), annals::NewView::new(&text)).unwrap();
+        }
+        assert_eq!(column(&session, "SELECT count(*) FROM v5").await, ["2"]);
+        for sql in ["SELECT count(*) FROM v40", "CREATE VIEW w AS SELECT * FROM v40"] {
+            match error(&session, sql).await {
+                SqlError::ViewCount { view, limit } => {
+                    assert_eq!((view.as_str(), limit), ("default.v40", 2000));
+                }
+                other => panic!("{other}"),
+            }
+        }
+        // Not what other statements, or other names of this one, stand for.
+        for _ in 0..3 {
+            let sql = "SELECT count(*) FROM v9 a JOIN v9 b ON a.n = b.n";
+            session.sql(sql).await.unwrap();
+        }
+    });
+}

@@ -425,3 +425,27 @@ fn a_view_of_a_view_counts_as_the_steps_below_it() {
         Ok(())
     });
 }
+
+#[test]
+fn cases_in_each_other_are_bounded_however_a_column_is_made() {
+    use datafusion::logical_expr::{Expr, col, lit, when};
+    run(|spark| async move {
+        let frame = spark.range(0, 2, 1)?;
+        let nested = |levels: usize, between: fn(Expr) -> Expr| {
+            (0..levels).fold(col("id"), |inner, level| {
+                let level = i64::try_from(level).unwrap();
+                when(col("id").gt(lit(level)), between(inner)).otherwise(lit(level)).unwrap()
+            })
+        };
+        let plus: fn(Expr) -> Expr = |expr| expr + lit(1_i64);
+        for (cases, allowed) in
+            [(nested(4, plus), true), (nested(40, |expr| expr), true), (nested(14, plus), false)]
+        {
+            let told = frame.select([crate::Column::from(cases)]).map(drop);
+            assert_eq!(told.is_ok(), allowed);
+            let Err(error) = told else { continue };
+            assert!(error.to_string().contains("a CASE in more than 12 others"), "{error}");
+        }
+        Ok(())
+    });
+}

@@ -5,7 +5,7 @@ use datafusion::sql::sqlparser::ast::{
     TableFactor, TableVersion, TableWithJoins,
 };
 
-use super::frame::{Columns, Found, Frame, Relation, named_as, parts, same};
+use super::frame::{Columns, Found, Frame, Relation, named_as, parts};
 use super::merged::{self, Sides};
 use super::{Walk, constraint, twice};
 use crate::scope::Named;
@@ -53,10 +53,13 @@ impl Walk<'_> {
         match factor {
             TableFactor::Table { name, alias, args, version, .. } => {
                 let mut path = parts(name);
-                let columns = match (&path[..], &args) {
+                let known = match (&path[..], &args) {
+                    ([single], None) => self.put(single),
+                    _ => None,
+                };
+                let columns = match (known, &args) {
                     (_, Some(_)) => None,
-                    ([single], None) if self.cte_named(single).is_some() => {
-                        let (spelling, columns) = self.cte_named(single).expect("it was asked for");
+                    (Some((spelling, columns)), None) => {
                         path = vec![spelling.clone()];
                         *name = ObjectName::from(vec![Ident::with_quote('`', spelling)]);
                         columns
@@ -103,10 +106,6 @@ impl Walk<'_> {
             },
             _ => frame.relations.push(Relation::new(Vec::new(), None)),
         }
-    }
-
-    fn cte_named(&self, name: &str) -> Option<(String, Columns)> {
-        self.ctes.iter().rev().find(|(cte, _)| same(cte, name)).cloned()
     }
 
     pub(super) fn columns_of(&self, parts: &[String]) -> Columns {
