@@ -87,6 +87,7 @@ files![
     databases,
     delete_update,
     insert,
+    joined,
     merge,
     names,
     partitions,
