@@ -20,6 +20,7 @@ use crate::reads;
 use crate::session::Session;
 use crate::source;
 use crate::types::quote;
+use crate::writer::checks;
 
 #[cfg(test)]
 mod tests;
@@ -171,6 +172,12 @@ fn check_create(session: &Session, table: &mut CreateTable) -> Result<(), SparkE
     keep_plain(session, &mut table.name)?;
     if let (Some(provider), Some(name)) = (&table.provider, full(session, &table.name)) {
         table.provider = Some(source::provider(provider, &name)?);
+    }
+    if let Some(name) = full(session, &table.name)
+        && !(table.partition_by.is_empty() || table.columns.is_empty())
+    {
+        let fields: Vec<Field> = table.columns.iter().map(|column| column.field.clone()).collect();
+        checks::partitioning(&Arc::new(Schema::new(fields)), &name, &table.partition_by)?;
     }
     Ok(())
 }

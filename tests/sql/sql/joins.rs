@@ -72,6 +72,14 @@ fn a_star_gives_joined_columns_first_and_once() {
         ] {
             assert_eq!(names(sql).await, expected, "{sql}");
         }
+        // What has no name is told apart all the same.
+        for sql in [
+            "SELECT id FROM z JOIN (SELECT id, 5 AS five FROM z) USING (id) ORDER BY id",
+            "SELECT col1 FROM (VALUES (1), (2)) ORDER BY col1",
+            "SELECT id FROM z MINUS SELECT 7 ORDER BY id",
+        ] {
+            assert_eq!(column(&session, sql).await, ["1", "2"], "{sql}");
+        }
         let all = rows(&session, "SELECT * FROM z FULL JOIN a USING (id) WHERE id = 3").await;
         assert!(all.contains("| 3  |   | a3 |"), "{all}");
         let into = "CREATE TABLE saved AS SELECT * FROM z FULL JOIN a USING (id)";

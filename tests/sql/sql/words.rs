@@ -463,3 +463,20 @@ fn frames_drop_and_fill_nulls() {
         assert_eq!(texts(mean).await, ["1.5"]);
     });
 }
+
+#[test]
+fn a_table_is_divided_by_columns_that_it_has() {
+    run(async {
+        let spark = session();
+        for (columns, name) in [
+            ("(a INT, b INT) PARTITIONED BY (nope)", "COLUMN_NOT_DEFINED_IN_TABLE"),
+            ("(a INT, b INT) PARTITIONED BY (b, B)", "COLUMN_ALREADY_EXISTS"),
+            ("(a INT, b INT) PARTITIONED BY (b, a)", "ALL_PARTITION_COLUMNS_NOT_ALLOWED"),
+        ] {
+            let error = spark.sql(&format!("CREATE TABLE p {columns}")).await.unwrap_err();
+            assert_eq!(error.condition(), Some(name), "{columns}");
+            assert!(!error.to_string().contains('<'), "{error}");
+        }
+        spark.sql("CREATE TABLE p (a INT) PARTITIONED BY (b STRING)").await.unwrap();
+    });
+}

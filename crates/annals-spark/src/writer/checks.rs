@@ -61,6 +61,41 @@ pub(crate) fn not_defined(
     )
 }
 
+/// What the columns must be like that a table is divided by.
+pub(crate) fn partitioning(
+    schema: &SchemaRef,
+    table: &TableName,
+    partition_by: &[String],
+) -> Result<(), SparkError> {
+    let partitions: Vec<&str> = partition_by.iter().map(String::as_str).collect();
+    let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    for column in &partitions {
+        if find(schema, column).is_none() {
+            return Err(not_defined("partition", column, table, &columns));
+        }
+    }
+    if let Some(name) = twice(&partitions) {
+        return Err(exists_already(&name));
+    }
+    if !partitions.is_empty() && partitions.len() == schema.fields().len() {
+        return Err(SparkError::plain("ALL_PARTITION_COLUMNS_NOT_ALLOWED"));
+    }
+    for column in &partitions {
+        if let Some(field) = find(schema, column)
+            && matches!(
+                field.data_type(),
+                DataType::List(_) | DataType::Map(..) | DataType::Struct(_) | DataType::Null
+            )
+        {
+            return Err(SparkError::new(
+                "INVALID_PARTITION_COLUMN_DATA_TYPE",
+                [("type", format!("\"{}\"", sql_string(field.data_type())))],
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// What a table that is to be created must be like.
 pub(crate) fn create(
     schema: &SchemaRef,
@@ -79,38 +114,15 @@ pub(crate) fn create(
     for field in schema.fields() {
         storable(field, provider)?;
     }
-    let partitions: Vec<&str> = partition_by.iter().map(String::as_str).collect();
-    for column in &partitions {
-        if find(schema, column).is_none() {
-            return Err(not_defined("partition", column, table, &columns));
-        }
-    }
-    if let Some(name) = twice(&partitions) {
-        return Err(exists_already(&name));
-    }
-    if !partitions.is_empty() && partitions.len() == columns.len() {
-        return Err(SparkError::plain("ALL_PARTITION_COLUMNS_NOT_ALLOWED"));
-    }
-    for column in &partitions {
-        if let Some(field) = find(schema, column)
-            && matches!(
-                field.data_type(),
-                DataType::List(_) | DataType::Map(..) | DataType::Struct(_) | DataType::Null
-            )
-        {
-            return Err(SparkError::new(
-                "INVALID_PARTITION_COLUMN_DATA_TYPE",
-                [("type", format!("\"{}\"", sql_string(field.data_type())))],
-            ));
-        }
-    }
+    partitioning(schema, table, partition_by)?;
     let Some(buckets) = buckets else { return Ok(()) };
-    for (kind, columns) in [("bucket", &buckets.columns), ("sort", &buckets.sorted_by)] {
-        for column in columns {
+    for (kind, named) in [("bucket", &buckets.columns), ("sort", &buckets.sorted_by)] {
+        for column in named {
             if find(schema, column).is_none() {
-                return Err(not_defined(kind, column, table, columns));
+                return Err(not_defined(kind, column, table, &columns));
             }
-            if kind == "bucket" && partitions.iter().any(|part| part.eq_ignore_ascii_case(column)) {
+            if kind == "bucket" && partition_by.iter().any(|part| part.eq_ignore_ascii_case(column))
+            {
                 return Err(SparkError::new(
                     "_LEGACY_ERROR_TEMP_1166",
                     [

@@ -82,6 +82,21 @@ impl Walk<'_> {
                     }
                     false => self.query(subquery, outer),
                 };
+                let differ = columns.as_ref().is_some_and(|columns| {
+                    let twice = |(at, name): (usize, &String)| {
+                        columns[..at].iter().any(|before| same(before, name))
+                    };
+                    !columns.iter().enumerate().any(twice)
+                });
+                if alias.is_none() && differ {
+                    // Without a name its columns would be told apart by the tables below it.
+                    *alias = Some(TableAlias {
+                        explicit: false,
+                        name: Ident::with_quote('`', format!("__derived{}", frame.relations.len())),
+                        columns: Vec::new(),
+                        at: None,
+                    });
+                }
                 if let (SetExpr::Values(values), Some(alias)) = (&*subquery.body, alias.as_mut())
                     && alias.columns.is_empty()
                 {

@@ -169,7 +169,10 @@ fn spelled_out(body: &mut SetExpr) {
                 *body = *query.body;
             }
         }
-        SetExpr::SetOperation { left, right, .. } => {
+        SetExpr::SetOperation { op, left, right, .. } => {
+            if *op == ast::SetOperator::Minus {
+                *op = ast::SetOperator::Except;
+            }
             spelled_out(left);
             spelled_out(right);
         }
