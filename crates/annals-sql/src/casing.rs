@@ -128,7 +128,7 @@ impl<'a> Walk<'a> {
         if let Expr::Identifier(ident) = expr
             && let Some(alias) = frame.alias(&ident.value)
         {
-            if frame.aliases.iter().filter(|other| same(other, &ident.value)).count() > 1 {
+            if frame.shared.iter().any(|other| same(other, &ident.value)) {
                 self.refuse(frame::ambiguous(&[], std::slice::from_ref(&ident.value)));
             }
             ident.value.clone_from(alias);
@@ -209,11 +209,21 @@ impl<'a> Walk<'a> {
         }
         let mut given = Vec::with_capacity(select.projection.len());
         let mut aliases = Vec::new();
+        let mut own: Vec<String> = Vec::new();
         for item in &mut select.projection {
-            given.push(self.item(item, &frame, outer));
+            let gives = self.item(item, &frame, outer);
             if let SelectItem::ExprWithAlias { alias, .. } = item {
-                aliases.push(alias.value.clone());
+                let name = &alias.value;
+                aliases.push(name.clone());
+                // A column in another spelling is called so too, and is the same each time.
+                if matches!(gives, Given::One { source: None, .. }) {
+                    if own.iter().any(|other| same(other, name)) {
+                        frame.shared.push(name.clone());
+                    }
+                    own.push(name.clone());
+                }
             }
+            given.push(gives);
         }
         let columns = match select.projection.is_empty() {
             true => frame.star(),

@@ -43,6 +43,8 @@ pub(super) struct Frame {
     /// Columns that `USING` has made one.
     pub(super) merged: Vec<String>,
     pub(super) aliases: Vec<String>,
+    /// Those of them that stand for several items.
+    pub(super) shared: Vec<String>,
 }
 
 impl Frame {
