@@ -140,7 +140,7 @@ impl<'a> Walk<'a> {
         if let Expr::Identifier(ident) = expr
             && let Some(alias) = frame.alias(&ident.value)
         {
-            if frame.aliases.iter().filter(|other| same(other, &ident.value)).count() > 1 {
+            if frame.shared.iter().any(|other| same(other, &ident.value)) {
                 self.refuse(frame::ambiguous(&[], std::slice::from_ref(&ident.value)));
             }
             ident.value.clone_from(alias);
@@ -222,28 +222,37 @@ impl<'a> Walk<'a> {
         }
         let all = frame.all();
         let mut given = Vec::with_capacity(select.projection.len());
+        let mut aliases = Vec::new();
+        let mut own: Vec<String> = Vec::new();
         for mut item in std::mem::take(&mut select.projection) {
-            match (&item, &all) {
+            let items = match (&item, &all) {
                 // DataFusion would give others.
                 (SelectItem::Wildcard(options), Some(all))
                     if is_whole(options) || options.opt_except.is_some() =>
                 {
-                    for (item, column) in merged::spelled_out(all, options, &frame) {
-                        select.projection.push(item);
-                        given.push(column);
-                    }
+                    merged::spelled_out(all, options, &frame)
                 }
                 _ => {
-                    given.push(self.item(&mut item, &frame, outer));
-                    select.projection.push(item);
+                    let gives = self.item(&mut item, &frame, outer);
+                    vec![(item, gives)]
                 }
+            };
+            for (item, gives) in items {
+                if let SelectItem::ExprWithAlias { alias, .. } = &item {
+                    let name = &alias.value;
+                    aliases.push(name.clone());
+                    // A column in another spelling is called so too, and is the same each time.
+                    if matches!(gives, Given::One { source: None, .. }) {
+                        if own.iter().any(|other| same(other, name)) {
+                            frame.shared.push(name.clone());
+                        }
+                        own.push(name.clone());
+                    }
+                }
+                select.projection.push(item);
+                given.push(gives);
             }
         }
-        let alias = |item: &SelectItem| match item {
-            SelectItem::ExprWithAlias { alias, .. } => Some(alias.value.clone()),
-            _ => None,
-        };
-        let aliases = select.projection.iter().filter_map(alias).collect();
         let columns = match select.projection.is_empty() {
             true => frame.star(),
             false => twice::tell_apart(&mut select.projection, given, &frame, self.depth > 1),

@@ -145,6 +145,23 @@ pub enum SqlError {
         given: Vec<String>,
     },
 
+    /// A column has another type than when a temporary view was made, and not every value of it is
+    /// one of the type that the view gives.
+    #[error(
+        "the temporary view {view} gives {} as {}, and it is {} now; make it anew, or cast in its query",
+        .column.join("."), crate::types::sql_type_name(.to), crate::types::sql_type_name(.from)
+    )]
+    ViewType {
+        /// The view.
+        view: String,
+        /// The column: its database and table, if it is one's, and its name.
+        column: Vec<String>,
+        /// Its type now.
+        from: DataType,
+        /// The type that the view gives.
+        to: DataType,
+    },
+
     /// Rows to insert have another number of columns than the table.
     #[error("{table} takes {} columns and the rows have {}", .expected.len(), .found.len())]
     ColumnCount {

@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use annals::{DatabaseName, Table, TableKind};
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::common::Column;
 use datafusion::datasource::ViewTable;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 
+use crate::command::loses_nothing;
 use crate::error::SqlError;
 use crate::keep;
 use crate::parse;
@@ -48,6 +49,9 @@ pub struct Captured {
     pub given: Arc<[String]>,
     /// What the view calls them, and their types.
     pub schema: SchemaRef,
+    /// Whether the columns of the tables may only have become narrower since: so it is in Spark for
+    /// temporary views. Those of the store cast whatever can be cast.
+    pub up_cast: bool,
 }
 
 /// Temporary views by name, as a value: a change makes another.
@@ -96,7 +100,7 @@ pub(crate) fn provider(scope: &Scope, table: Table) -> Result<Arc<dyn TableProvi
     };
     let given = property(keep::VIEW_COLUMNS).map(|names| names.split('\n').map(str::to_owned));
     let columns = given
-        .map(|given| Captured { given: given.collect(), schema: table.schema() })
+        .map(|given| Captured { given: given.collect(), schema: table.schema(), up_cast: false })
         .filter(|columns| columns.given.len() == columns.schema.fields().len())
         .map(Arc::new);
     let query = ViewQuery::Text { text: text.to_string(), database, columns };
@@ -120,7 +124,7 @@ pub(crate) fn expand(
                 source => SqlError::View { name: name.to_owned(), source: Box::new(source) },
             })?;
             let plan = match columns {
-                Some(columns) => as_captured(name, text, plan, columns)?,
+                Some(columns) => as_captured(&inner, name, text, plan, columns)?,
                 None => plan,
             };
             (plan, Some(text.clone()))
@@ -131,6 +135,7 @@ pub(crate) fn expand(
 
 /// The columns that the query gave when the view was made, found by their names.
 fn as_captured(
+    scope: &Scope,
     view: &str,
     text: &str,
     plan: LogicalPlan,
@@ -162,6 +167,18 @@ fn as_captured(
         let (qualifier, found) = plan.schema().qualified_field(at);
         let mut expr = Expr::Column(Column::from((qualifier, found)));
         if found.data_type() != field.data_type() {
+            if columns.up_cast && !is_wider(found.data_type(), field.data_type()) {
+                let table = qualifier.and_then(|table| scope.name(&table.to_vec()).ok());
+                let parts =
+                    table.map(|table| [table.database_str(), table.table_str()].map(str::to_owned));
+                let parts = parts.into_iter().flatten();
+                return Err(SqlError::ViewType {
+                    view: view.to_owned(),
+                    column: parts.chain([found.name().clone()]).collect(),
+                    from: found.data_type().clone(),
+                    to: field.data_type().clone(),
+                });
+            }
             expr = datafusion::logical_expr::cast(expr, field.data_type().clone());
         }
         unchanged &=
@@ -172,6 +189,15 @@ fn as_captured(
         return Ok(plan);
     }
     Ok(LogicalPlanBuilder::from(plan).project(exprs)?.build()?)
+}
+
+/// Whether values of a type can be read as those of another without loss, as far as types tell.
+fn is_wider(from: &DataType, to: &DataType) -> bool {
+    match (from, to) {
+        (DataType::Timestamp(..), DataType::Timestamp(..)) => true,
+        (from, to) if from.is_nested() && to.is_nested() => true,
+        (from, to) => loses_nothing(from, to),
+    }
 }
 
 fn plan_text(scope: &Scope, text: &str) -> Result<LogicalPlan, SqlError> {

@@ -85,6 +85,25 @@ pub(super) fn statement(error: &SqlError) -> Option<SparkError> {
                 ],
             )
         }
+        SqlError::ViewType { column, from, to, .. } => {
+            let plain = |parts: &[String]| Parts(parts.to_vec()).plain();
+            let expression = match column.len() {
+                3 => format!("{CATALOG}.{}", plain(column)),
+                _ => plain(column),
+            };
+            let details = "The type path of the target object is:\n\nYou can either add an explicit \
+                           cast to the input data or choose a higher precision type of the field in \
+                           the target object";
+            SparkError::new(
+                "CANNOT_UP_CAST_DATATYPE",
+                [
+                    ("expression", expression),
+                    ("sourceType", quoted_type(from)),
+                    ("targetType", quoted_type(to)),
+                    ("details", details.to_owned()),
+                ],
+            )
+        }
         SqlError::ColumnCount { table, expected, found } => {
             let kind = if found.len() < expected.len() { "NOT_ENOUGH" } else { "TOO_MANY" };
             SparkError::new(

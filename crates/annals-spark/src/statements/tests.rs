@@ -232,3 +232,28 @@ fn casts_to_nested_types_are_those_of_columns() {
         Ok(())
     });
 }
+
+#[test]
+fn a_temporary_view_refuses_columns_that_have_become_wider() {
+    run(|spark| async move {
+        spark.sql("CREATE TABLE t AS SELECT 1 AS id, 'a' AS name").await?;
+        spark.sql("CREATE VIEW kept AS SELECT * FROM t").await?;
+        spark.sql("CREATE TEMPORARY VIEW v(k, n) AS SELECT id, name FROM t").await?;
+        let made = |select: &str| format!("CREATE OR REPLACE TABLE t AS SELECT {select}");
+        // Narrower ones fit, and what becomes a text.
+        spark.sql(&made("2Y AS id, 3 AS name")).await?;
+        assert_eq!(texts(&spark.table("v")?).await?, ["2 3"]);
+        spark.sql(&made("4L AS id, 'a' AS name")).await?;
+        let parameters = [
+            ("expression", "spark_catalog.default.t.id"),
+            ("sourceType", "\"BIGINT\""),
+            ("targetType", "\"INT\""),
+        ];
+        for sql in ["SELECT * FROM v", "SELECT n FROM v"] {
+            refused(&spark, &[(sql, "CANNOT_UP_CAST_DATATYPE", &parameters)]).await;
+        }
+        // A view of the store casts, as in Spark.
+        assert_eq!(texts(&spark.table("kept")?).await?, ["4 a"]);
+        Ok(())
+    });
+}

@@ -52,6 +52,8 @@ pub(super) struct Frame {
     /// Where each item of FROM ends: how many relations and merged columns there are by then.
     pub(super) items: Vec<(usize, usize)>,
     pub(super) aliases: Vec<String>,
+    /// Those of them that stand for several items.
+    pub(super) shared: Vec<String>,
 }
 
 impl Frame {

@@ -1,11 +1,11 @@
 //! What stands in FROM: which columns each part has, and how they are qualified.
 
 use datafusion::sql::sqlparser::ast::{
-    Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, SetExpr, TableAliasColumnDef,
-    TableFactor, TableVersion, TableWithJoins,
+    Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, SetExpr, TableAlias,
+    TableAliasColumnDef, TableFactor, TableVersion, TableWithJoins,
 };
 
-use super::frame::{Columns, Found, Frame, Relation, named_as, parts};
+use super::frame::{Columns, Found, Frame, Relation, named_as, parts, same};
 use super::merged::{self, Sides};
 use super::{Walk, constraint, twice};
 use crate::scope::Named;

@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use datafusion::common::{Column, TableReference};
+use datafusion::common::{Column, DFSchema, TableReference};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast::{self, Ident, SelectItem, TableAlias};
@@ -19,6 +19,17 @@ const OTHER: char = '\u{0}';
 
 /// Likewise, of a column that is the same as the first of that name.
 const COPY: char = '\u{2}';
+
+/// Begins what a column is qualified with if it shares its name, before its place.
+const PLACE: char = '#';
+
+/// The name of a column of a result that [`as_written`] had to qualify, if there is one: the names
+/// of what the query reads do not lead to it any more.
+pub(crate) fn shared(schema: &DFSchema) -> Option<&str> {
+    let by_place =
+        |table: Option<&TableReference>| table.is_some_and(|t| t.table().starts_with(PLACE));
+    schema.iter().find(|(table, _)| by_place(*table)).map(|(_, field)| field.name().as_str())
+}
 
 /// The columns that an item of a select list gives.
 pub(super) enum Given {
@@ -198,7 +209,8 @@ pub(crate) fn as_written(plan: LogicalPlan) -> Result<LogicalPlan> {
         let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
         if again.iter().any(|other| other == name) {
             // Plans tell columns of one name apart by what they are qualified with.
-            return column.alias_qualified(Some(TableReference::bare(format!("#{at}"))), name);
+            let place = TableReference::bare(format!("{PLACE}{at}"));
+            return column.alias_qualified(Some(place), name);
         }
         column
     });

@@ -20,6 +20,7 @@ use super::change::assigned;
 use super::evaluate::{Compiled, boxed, columns_as, told};
 use super::rows::Rows;
 use super::{Work, store, tables};
+use crate::casing::twice;
 use crate::error::SqlError;
 use crate::statement::{Assignment, ExprText, Merge, MergeAction, MergeWhen};
 
@@ -43,6 +44,9 @@ impl Work<'_> {
         let called = merge.alias.as_deref().unwrap_or(merge.name.last());
         let plan = self.plan(&all_of(&merge.source)?)?;
         let source = plan.schema().as_ref().clone();
+        if let Some(name) = twice::shared(&source) {
+            return Err(SqlError::ColumnTwice { name: name.to_lowercase() });
+        }
         let target = columns_as(&table, called)?;
         let both = target.join(&source)?;
         let sides = Sides { table, target, source, both };

@@ -99,7 +99,7 @@ fn declared_length(field: &Field) -> Option<(bool, usize)> {
 }
 
 /// Whether every value of a type is one of the other as well.
-pub(super) fn loses_nothing(from: &DataType, to: &DataType) -> bool {
+pub(crate) fn loses_nothing(from: &DataType, to: &DataType) -> bool {
     use DataType as T;
     let rank = |t: &T| match t {
         T::Int8 => Some(1),

@@ -68,7 +68,8 @@ fn columns(scope: &Scope, view: &CreateView) -> Result<Captured, SqlError> {
         new.set_metadata(metadata);
         fields.push(new);
     }
-    Ok(Captured { given: given.into(), schema: Arc::new(Schema::new(fields)) })
+    let up_cast = view.kind != ViewKind::Permanent;
+    Ok(Captured { given: given.into(), schema: Arc::new(Schema::new(fields)), up_cast })
 }
 
 /// Makes a view of the session.
