@@ -153,10 +153,10 @@ impl TableFunction {
             }
         }
         let of = value.data_type();
-        if of.is_integer() || value.try_as_str().is_some() {
-            if let Ok(ScalarValue::UInt64(Some(version))) = value.cast_to(&DataType::UInt64) {
-                return Ok(version.into());
-            }
+        if (of.is_integer() || value.try_as_str().is_some())
+            && let Ok(ScalarValue::UInt64(Some(version))) = value.cast_to(&DataType::UInt64)
+        {
+            return Ok(version.into());
         }
         if of.is_numeric() {
             return Err(self.wrong(format!("{value} for a version")));
