@@ -39,12 +39,14 @@ impl<T: Into<Value>> Operand for T {
 }
 
 type Made = Result<Expr, SparkError>;
+type Make = dyn Fn(Vec<Expr>, &DFSchema) -> Made + Send + Sync;
+type MakeName = dyn Fn(&[String]) -> String + Send + Sync;
 
 /// What is made of some expressions over a frame.
 #[derive(Clone)]
 pub(super) struct Operation {
-    make: Arc<dyn Fn(Vec<Expr>, &DFSchema) -> Made + Send + Sync>,
-    name: Arc<dyn Fn(&[String]) -> String + Send + Sync>,
+    make: Arc<Make>,
+    name: Arc<MakeName>,
 }
 
 impl fmt::Debug for Operation {
@@ -72,7 +74,7 @@ fn operation<const N: usize>(
         make: Arc::new(move |exprs, schema| make(exprs.try_into().map_err(|_| wrong())?, schema)),
         name: Arc::new(move |names| name(&std::array::from_fn(|at| names[at].clone()))),
     };
-    Column::of(Kind::Operation(operation, operands.to_vec()))
+    Column::of(Kind::Operation(operation, operands.into()))
 }
 
 fn arithmetic(
