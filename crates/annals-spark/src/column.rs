@@ -1,5 +1,6 @@
 //! Columns: names and expressions that are looked up when a frame is asked for them.
 
+mod cases;
 mod operators;
 
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::sync::Arc;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, LogicalPlan, Operator};
 
+pub(crate) use self::cases::begun as case;
 pub use self::operators::Operand;
 use self::operators::Operation;
 use crate::error::SparkError;
@@ -37,6 +39,8 @@ enum Kind {
     /// What cannot be made a column, and why.
     Wrong(Arc<SparkError>),
     Operation(Operation, Vec<Column>),
+    /// Conditions and their values in turn, and the value where none holds at the end.
+    Case(Vec<Column>),
     /// A function of one column, and what it is called.
     Call(String, fn(Expr) -> Expr, Box<Column>),
 }
@@ -44,7 +48,9 @@ enum Kind {
 impl Column {
     fn of(kind: Kind) -> Self {
         let below = match &kind {
-            Kind::Operation(_, operands) => operands.iter().map(|operand| operand.levels).max(),
+            Kind::Operation(_, operands) | Kind::Case(operands) => {
+                operands.iter().map(|operand| operand.levels).max()
+            }
             Kind::Call(_, _, argument) => Some(argument.levels),
             _ => None,
         };
@@ -167,6 +173,18 @@ impl Column {
                     exprs.extend(operand.resolve(session, plan)?);
                 }
                 let expr = operation.over(exprs, plan.schema())?;
+                bounded(&expr)?;
+                vec![expr]
+            }
+            Kind::Case(parts) => {
+                let mut exprs = Vec::with_capacity(parts.len());
+                for part in parts {
+                    match part.resolve(session, plan)?.as_slice() {
+                        [one] => exprs.push(one.clone()),
+                        _ => return Err(SparkError::other("one column was expected in when()")),
+                    }
+                }
+                let expr = cases::over(exprs, plan.schema())?;
                 bounded(&expr)?;
                 vec![expr]
             }

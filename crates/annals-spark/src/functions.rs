@@ -17,7 +17,7 @@ use datafusion::scalar::ScalarValue as Scalar;
 pub(crate) use self::named::Replacement;
 pub(crate) use self::patterns::Patterns;
 use crate::ansi::CheckedSum;
-use crate::column::Column;
+use crate::column::{self, Column, Operand};
 use crate::rows;
 use crate::value::Value;
 
@@ -50,6 +50,25 @@ pub fn lit(value: impl Into<Value>) -> Column {
         },
     };
     Column::expr(Expr::Literal(value, None).alias(text))
+}
+
+/// The value where a condition holds, and null elsewhere, if no [`Column::when`] or
+/// [`Column::otherwise`] follows.
+///
+/// # Examples
+///
+/// ```
+/// use annals::Store;
+/// use annals_spark::Session;
+/// use annals_spark::functions::{col, when};
+///
+/// let numbers = Session::new(&Store::in_memory()).range(0, 9, 1)?;
+/// let size = when(col("id").gt(6), "large").when(col("id").gt(3), "middling").otherwise("small");
+/// assert_eq!(numbers.select([size.alias("size")])?.columns(), ["size"]);
+/// # Ok::<(), annals_spark::SparkError>(())
+/// ```
+pub fn when(condition: Column, value: impl Operand) -> Column {
+    column::case(condition, value)
 }
 
 macro_rules! calls {
