@@ -14,8 +14,9 @@ use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Span, Token, TokenWithSpan, Word};
 
 use super::error::ParseError;
-use super::grammar::Grammar;
-use super::tokens::offset;
+use super::grammar::{CAST_DEPTH_MAX, Grammar};
+use super::tokens::{offset, type_depth};
+use super::types;
 use crate::error::SqlError;
 
 /// Stands before the text of a type.
@@ -40,7 +41,11 @@ pub(super) fn in_one_word(
             at += 1;
             continue;
         };
-        let mut grammar = Grammar::of(text, tokens[at..=end].to_vec());
+        let own = &tokens[at..=end];
+        if type_depth(own) > CAST_DEPTH_MAX {
+            return Err(types::too_deep());
+        }
+        let mut grammar = Grammar::of(text, own.to_vec());
         grammar.data_type()?;
         let span = Span::new(tokens[at].span.start, tokens[end].span.end);
         let written = text[offset(text, span.start)..offset(text, span.end)].trim();

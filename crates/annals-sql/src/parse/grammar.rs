@@ -15,9 +15,9 @@ static DIALECT: SparkDialect = SparkDialect;
 /// How deep a query or a type may be nested.
 pub(super) const DEPTH_MAX: usize = 128;
 
-/// How deep a type may be that sqlparser reads, as in a cast: it takes much of the stack for each
+/// How deep a type may be that something is cast to: what plans it takes much of the stack for each
 /// level.
-const CAST_DEPTH_MAX: usize = 32;
+pub(super) const CAST_DEPTH_MAX: usize = 32;
 
 pub(super) struct Grammar<'t> {
     text: &'t str,
