@@ -18,5 +18,6 @@ mod scans;
 mod statements;
 mod streams;
 mod travel;
+mod values;
 mod views;
 mod words;

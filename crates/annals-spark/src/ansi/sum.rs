@@ -1,11 +1,17 @@
-//! `sum` of whole numbers, which is an error where it does not fit into a `BIGINT`.
+//! `sum` of whole numbers, which is an error where it does not fit into a `BIGINT`, and of decimals,
+//! where it has more digits than its type.
 //!
-//! `DataFusion`'s wraps. Sums of anything else are left to it.
+//! `DataFusion`'s wraps. Sums of anything else are left to it, and so are those of decimals that are
+//! too short for any number of rows to come to 39 digits.
 
+use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array};
-use arrow::datatypes::{ArrowNativeTypeOp, DataType, FieldRef, Int64Type};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray};
+use arrow::datatypes::{
+    ArrowNativeTypeOp, ArrowPrimitiveType, DataType, Decimal128Type, FieldRef, Int64Type, i256,
+};
 use arrow::error::ArrowError;
 use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::error::DataFusionError;
@@ -16,6 +22,9 @@ use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, Expr, GroupsAccumulator, ReversedUDAF,
     Signature,
 };
+
+use super::ANSI_CONFIG;
+use crate::error::SparkError;
 
 /// The function, for plans that are made without SQL.
 pub(crate) fn sum(column: Expr) -> Expr {
@@ -28,8 +37,84 @@ pub(crate) struct CheckedSum {
     plain: Sum,
 }
 
-fn is_whole(args: &AccumulatorArgs<'_>) -> bool {
-    args.return_field.data_type() == &DataType::Int64
+/// The most that a decimal of 38 digits holds, as a number without a point.
+const MOST: i128 = 10_i128.pow(38) - 1;
+
+/// What sums that are checked here are computed in.
+enum Checked {
+    Whole,
+    Decimal,
+}
+
+fn checked(args: &AccumulatorArgs<'_>) -> Option<Checked> {
+    match args.return_field.data_type() {
+        DataType::Int64 => Some(Checked::Whole),
+        // Ten digits more than what is summed: fewer than 38 are not used up.
+        DataType::Decimal128(38, _) => Some(Checked::Decimal),
+        _ => None,
+    }
+}
+
+/// Numbers that are summed.
+trait Number: ArrowPrimitiveType<Native: Into<Self::Wide>> + fmt::Debug + Send + Sync + Sized {
+    /// What no sum of a window is too large for.
+    type Wide: ArrowNativeTypeOp;
+
+    fn from_wide(wide: Self::Wide) -> Option<Self::Native>;
+
+    /// Whether the type of the result has a place for it.
+    fn fits(sum: Self::Native) -> bool;
+
+    fn overflow(sum: Self::Wide) -> DataFusionError;
+
+    /// The result.
+    fn scalar(sum: Option<Self::Native>, of: &DataType) -> Result<ScalarValue> {
+        match sum {
+            Some(sum) if !Self::fits(sum) => Err(Self::overflow(sum.into())),
+            sum => ScalarValue::new_primitive::<Self>(sum, of),
+        }
+    }
+}
+
+impl Number for Int64Type {
+    type Wide = i128;
+
+    fn from_wide(wide: i128) -> Option<i64> {
+        i64::try_from(wide).ok()
+    }
+
+    fn fits(_: i64) -> bool {
+        true
+    }
+
+    fn overflow(sum: i128) -> DataFusionError {
+        ArrowError::ArithmeticOverflow(format!("Overflow happened on: {sum} + 0")).into()
+    }
+}
+
+impl Number for Decimal128Type {
+    type Wide = i256;
+
+    fn from_wide(wide: i256) -> Option<i128> {
+        wide.to_i128()
+    }
+
+    fn fits(sum: i128) -> bool {
+        (-MOST..=MOST).contains(&sum)
+    }
+
+    fn overflow(_: i256) -> DataFusionError {
+        let alternative = " Use 'try_sum' to tolerate overflow and return NULL instead.";
+        let error = SparkError::new(
+            "ARITHMETIC_OVERFLOW",
+            [
+                ("message", "Overflow in sum of decimals"),
+                ("alternative", alternative),
+                ("config", ANSI_CONFIG),
+            ],
+        );
+        DataFusionError::External(Box::new(error))
+    }
 }
 
 impl AggregateUDFImpl for CheckedSum {
@@ -46,10 +131,17 @@ impl AggregateUDFImpl for CheckedSum {
     }
 
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        Ok(match (is_whole(&args), args.is_distinct) {
-            (false, _) => self.plain.accumulator(args)?,
-            (true, false) => Box::new(Total::default()),
-            (true, true) => Box::new(Distinct(self.plain.accumulator(args)?)),
+        let of = args.return_field.data_type().clone();
+        Ok(match (checked(&args), args.is_distinct) {
+            (None, _) => self.plain.accumulator(args)?,
+            (Some(Checked::Whole), false) => Box::new(Total::<Int64Type>::new(of)),
+            (Some(Checked::Decimal), false) => Box::new(Total::<Decimal128Type>::new(of)),
+            (Some(Checked::Whole), true) => {
+                Box::new(Distinct::<Int64Type>::new(self.plain.accumulator(args)?, of))
+            }
+            (Some(Checked::Decimal), true) => {
+                Box::new(Distinct::<Decimal128Type>::new(self.plain.accumulator(args)?, of))
+            }
         })
     }
 
@@ -65,9 +157,11 @@ impl AggregateUDFImpl for CheckedSum {
         &self,
         args: AccumulatorArgs<'_>,
     ) -> Result<Box<dyn GroupsAccumulator>> {
-        match is_whole(&args) {
-            true => Ok(Box::new(Totals::default())),
-            false => self.plain.create_groups_accumulator(args),
+        let of = args.return_field.data_type().clone();
+        match checked(&args) {
+            Some(Checked::Whole) => Ok(Box::new(Totals::<Int64Type>::new(of))),
+            Some(Checked::Decimal) => Ok(Box::new(Totals::<Decimal128Type>::new(of))),
+            None => self.plain.create_groups_accumulator(args),
         }
     }
 
@@ -75,9 +169,11 @@ impl AggregateUDFImpl for CheckedSum {
         &self,
         args: AccumulatorArgs<'_>,
     ) -> Result<Box<dyn Accumulator>> {
-        match is_whole(&args) && !args.is_distinct {
-            true => Ok(Box::new(Sliding::default())),
-            false => self.plain.create_sliding_accumulator(args),
+        let of = args.return_field.data_type().clone();
+        match checked(&args).filter(|_| !args.is_distinct) {
+            Some(Checked::Whole) => Ok(Box::new(Sliding::<Int64Type>::new(of))),
+            Some(Checked::Decimal) => Ok(Box::new(Sliding::<Decimal128Type>::new(of))),
+            None => self.plain.create_sliding_accumulator(args),
         }
     }
 
@@ -91,16 +187,20 @@ impl AggregateUDFImpl for CheckedSum {
 }
 
 /// The sum so far and one more.
-fn plus(sum: Option<i64>, more: i64) -> Result<Option<i64>, ArrowError> {
+fn plus<T: Number>(sum: Option<T::Native>, more: T::Native) -> Result<Option<T::Native>> {
     match sum {
-        Some(sum) => sum.add_checked(more).map(Some),
+        // Wide numbers have room for any two.
+        Some(sum) => match sum.add_checked(more) {
+            Ok(sum) => Ok(Some(sum)),
+            Err(_) => Err(T::overflow(sum.into().add_wrapping(more.into()))),
+        },
         None => Ok(Some(more)),
     }
 }
 
-fn total(mut sum: Option<i64>, values: &ArrayRef) -> Result<Option<i64>> {
-    for value in values.as_primitive::<Int64Type>().iter().flatten() {
-        sum = plus(sum, value)?;
+fn total<T: Number>(mut sum: Option<T::Native>, values: &ArrayRef) -> Result<Option<T::Native>> {
+    for value in values.as_primitive::<T>().iter().flatten() {
+        sum = plus::<T>(sum, value)?;
     }
     Ok(sum)
 }
@@ -113,19 +213,26 @@ fn only(values: &[ArrayRef]) -> Result<&ArrayRef> {
 }
 
 /// One sum.
-#[derive(Debug, Default)]
-struct Total {
-    sum: Option<i64>,
+#[derive(Debug)]
+struct Total<T: Number> {
+    sum: Option<T::Native>,
+    of: DataType,
 }
 
-impl Accumulator for Total {
+impl<T: Number> Total<T> {
+    fn new(of: DataType) -> Self {
+        Self { sum: None, of }
+    }
+}
+
+impl<T: Number> Accumulator for Total<T> {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.sum = total(self.sum, only(values)?)?;
+        self.sum = total::<T>(self.sum, only(values)?)?;
         Ok(())
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        Ok(ScalarValue::Int64(self.sum))
+        T::scalar(self.sum, &self.of)
     }
 
     fn size(&self) -> usize {
@@ -143,45 +250,62 @@ impl Accumulator for Total {
 
 /// A sum of values that differ, which are told apart by the accumulator of `DataFusion`.
 #[derive(Debug)]
-struct Distinct(Box<dyn Accumulator>);
+struct Distinct<T> {
+    values: Box<dyn Accumulator>,
+    of: DataType,
+    number: PhantomData<T>,
+}
 
-impl Accumulator for Distinct {
+impl<T> Distinct<T> {
+    fn new(values: Box<dyn Accumulator>, of: DataType) -> Self {
+        Self { values, of, number: PhantomData }
+    }
+}
+
+impl<T: Number> Accumulator for Distinct<T> {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.0.update_batch(values)
+        self.values.update_batch(values)
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        match self.0.state()?.as_slice() {
-            [ScalarValue::List(values)] => Ok(ScalarValue::Int64(total(None, &values.value(0))?)),
+        match self.values.state()?.as_slice() {
+            [ScalarValue::List(values)] => T::scalar(total::<T>(None, &values.value(0))?, &self.of),
             _ => exec_err!("the state of a distinct sum is a list of values"),
         }
     }
 
     fn size(&self) -> usize {
-        self.0.size()
+        self.values.size()
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        self.0.state()
+        self.values.state()
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        self.0.merge_batch(states)
+        self.values.merge_batch(states)
     }
 }
 
 /// The sum of a window, which values enter and leave. Wide enough that only what is asked for
 /// has to fit.
-#[derive(Debug, Default)]
-struct Sliding {
-    sum: i128,
+#[derive(Debug)]
+struct Sliding<T: Number> {
+    sum: T::Wide,
     count: u64,
+    of: DataType,
 }
 
-impl Accumulator for Sliding {
+impl<T: Number> Sliding<T> {
+    fn new(of: DataType) -> Self {
+        Self { sum: T::Wide::ZERO, count: 0, of }
+    }
+}
+
+impl<T: Number> Accumulator for Sliding<T> {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        for value in only(values)?.as_primitive::<Int64Type>().iter().flatten() {
-            self.sum += i128::from(value);
+        for value in only(values)?.as_primitive::<T>().iter().flatten() {
+            self.sum = self.sum.add_wrapping(value.into());
             self.count += 1;
         }
         Ok(())
@@ -189,13 +313,12 @@ impl Accumulator for Sliding {
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
         if self.count == 0 {
-            return Ok(ScalarValue::Int64(None));
+            return T::scalar(None, &self.of);
         }
-        let overflow = |_| {
-            let text = format!("Overflow happened on: {} + 0", self.sum);
-            DataFusionError::from(ArrowError::ArithmeticOverflow(text))
-        };
-        Ok(ScalarValue::Int64(Some(i64::try_from(self.sum).map_err(overflow)?)))
+        match T::from_wide(self.sum) {
+            Some(sum) => T::scalar(Some(sum), &self.of),
+            None => Err(T::overflow(self.sum)),
+        }
     }
 
     fn size(&self) -> usize {
@@ -211,8 +334,8 @@ impl Accumulator for Sliding {
     }
 
     fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        for value in only(values)?.as_primitive::<Int64Type>().iter().flatten() {
-            self.sum -= i128::from(value);
+        for value in only(values)?.as_primitive::<T>().iter().flatten() {
+            self.sum = self.sum.sub_wrapping(value.into());
             self.count -= 1;
         }
         Ok(())
@@ -224,12 +347,19 @@ impl Accumulator for Sliding {
 }
 
 /// A sum for each group.
-#[derive(Debug, Default)]
-struct Totals {
-    sums: Vec<Option<i64>>,
+#[derive(Debug)]
+struct Totals<T: Number> {
+    sums: Vec<Option<T::Native>>,
+    of: DataType,
 }
 
-impl GroupsAccumulator for Totals {
+impl<T: Number> Totals<T> {
+    fn new(of: DataType) -> Self {
+        Self { sums: Vec::new(), of }
+    }
+}
+
+impl<T: Number> GroupsAccumulator for Totals<T> {
     fn update_batch(
         &mut self,
         values: &[ArrayRef],
@@ -238,10 +368,10 @@ impl GroupsAccumulator for Totals {
         count: usize,
     ) -> Result<()> {
         self.sums.resize(count, None);
-        let values = only(values)?.as_primitive::<Int64Type>();
+        let values = only(values)?.as_primitive::<T>();
         if values.null_count() == 0 && filter.is_none() {
             for (value, group) in values.values().iter().zip(groups) {
-                self.sums[*group] = plus(self.sums[*group], *value)?;
+                self.sums[*group] = plus::<T>(self.sums[*group], *value)?;
             }
             return Ok(());
         }
@@ -249,14 +379,19 @@ impl GroupsAccumulator for Totals {
             |row: usize| filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row));
         for (row, (value, group)) in values.iter().zip(groups).enumerate() {
             if let Some(value) = value.filter(|_| passes(row)) {
-                self.sums[*group] = plus(self.sums[*group], value)?;
+                self.sums[*group] = plus::<T>(self.sums[*group], value)?;
             }
         }
         Ok(())
     }
 
     fn evaluate(&mut self, emit: EmitTo) -> Result<ArrayRef> {
-        Ok(Arc::new(Int64Array::from(emit.take_needed(&mut self.sums))))
+        let sums = emit.take_needed(&mut self.sums);
+        if let Some(sum) = sums.iter().flatten().find(|sum| !T::fits(**sum)) {
+            return Err(T::overflow((*sum).into()));
+        }
+        let sums: PrimitiveArray<T> = sums.into_iter().collect();
+        Ok(Arc::new(sums.with_data_type(self.of.clone())))
     }
 
     fn state(&mut self, emit: EmitTo) -> Result<Vec<ArrayRef>> {
@@ -272,15 +407,19 @@ impl GroupsAccumulator for Totals {
         values: &[ArrayRef],
         filter: Option<&BooleanArray>,
     ) -> Result<Vec<ArrayRef>> {
-        let values = only(values)?;
-        let Some(filter) = filter else { return Ok(vec![Arc::clone(values)]) };
-        let passes = |row: usize| filter.is_valid(row) && filter.value(row);
-        let kept = values.as_primitive::<Int64Type>().iter().enumerate();
-        let kept: Int64Array = kept.map(|(row, value)| value.filter(|_| passes(row))).collect();
-        Ok(vec![Arc::new(kept)])
+        let values = only(values)?.as_primitive::<T>().clone();
+        let values = match filter {
+            None => values,
+            Some(filter) => {
+                let passes = |row: usize| filter.is_valid(row) && filter.value(row);
+                let kept = values.iter().enumerate();
+                kept.map(|(row, value)| value.filter(|_| passes(row))).collect()
+            }
+        };
+        Ok(vec![Arc::new(values.with_data_type(self.of.clone()))])
     }
 
     fn size(&self) -> usize {
-        self.sums.capacity() * size_of::<Option<i64>>()
+        self.sums.capacity() * size_of::<Option<T::Native>>()
     }
 }

@@ -136,6 +136,11 @@ fn a_name_of_several_columns_of_a_subquery_is_ambiguous() {
             ("SELECT x FROM (SELECT id AS x, name AS x FROM t)", both("`x`")),
             ("SELECT q.x FROM (SELECT id AS x, name AS X FROM t) q", both("`q`.`x`")),
             ("SELECT `1` FROM (SELECT 1, 1)", both("`1`")),
+            ("SELECT id FROM (SELECT id FROM t), (SELECT id FROM t)", both("`id`")),
+            (
+                "SELECT id FROM (SELECT a.id, b.id FROM t a, t b) q",
+                ("`id`".to_owned(), "[`q`.`id`, `q`.`id`]".to_owned()),
+            ),
         ] {
             let parameters = [("name", &*name), ("referenceNames", &*names)];
             refused(&spark, &[(sql, "AMBIGUOUS_REFERENCE", &parameters)]).await;
@@ -145,9 +150,12 @@ fn a_name_of_several_columns_of_a_subquery_is_ambiguous() {
         refused(&spark, &[(sql, "AMBIGUOUS_REFERENCE", &parameters)]).await;
         let frame = spark.sql("SELECT * FROM (SELECT id, ID, * FROM t)").await?;
         assert_eq!(frame.columns(), ["id", "ID", "id", "name"]);
-        let sql = "SELECT nope FROM (SELECT id, id FROM t)";
-        let condition = "UNRESOLVED_COLUMN.WITH_SUGGESTION";
-        refused(&spark, &[(sql, condition, &[("proposal", "`id`")])]).await;
+        for sql in
+            ["SELECT nope FROM (SELECT id, id FROM t)", "SELECT nope FROM (SELECT id FROM t)"]
+        {
+            let condition = "UNRESOLVED_COLUMN.WITH_SUGGESTION";
+            refused(&spark, &[(sql, condition, &[("proposal", "`id`")])]).await;
+        }
         let sql = "CREATE TABLE c AS SELECT * FROM (SELECT id, id FROM t)";
         refused(&spark, &[(sql, "COLUMN_ALREADY_EXISTS", &[("columnName", "`id`")])]).await;
         Ok(())

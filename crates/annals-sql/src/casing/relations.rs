@@ -84,7 +84,9 @@ impl Walk<'_> {
                 };
                 let differ = columns.as_ref().is_some_and(|columns| {
                     let twice = |(at, name): (usize, &String)| {
-                        columns[..at].iter().any(|before| same(before, name))
+                        let is_it =
+                            |before: &String| same(twice::plain(before), twice::plain(name));
+                        columns[..at].iter().any(is_it)
                     };
                     !columns.iter().enumerate().any(twice)
                 });

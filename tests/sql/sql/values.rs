@@ -1,0 +1,85 @@
+//! Values that come out as Spark's do, and errors where Spark has no value.
+
+use annals::Store;
+use annals_spark::functions::sum;
+use annals_spark::{Row, Session, SparkError};
+use annals_sql_tests::run;
+
+fn session() -> Session {
+    Session::new(&Store::in_memory())
+}
+
+/// The rows of a query as text, in their order.
+async fn texts(spark: &Session, query: &str) -> Vec<String> {
+    let frame = spark.sql(query).await.unwrap_or_else(|e| panic!("{query}: {e}"));
+    let rows = frame.collect().await.unwrap_or_else(|e| panic!("{query}: {e}"));
+    let text =
+        |row: &Row| row.values().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    rows.iter().map(text).collect()
+}
+
+async fn done(spark: &Session, statements: &[&str]) {
+    for statement in statements {
+        let frame = spark.sql(statement).await.unwrap_or_else(|e| panic!("{statement}: {e}"));
+        frame.collect().await.unwrap_or_else(|e| panic!("{statement}: {e}"));
+    }
+}
+
+async fn refused(spark: &Session, query: &str) -> SparkError {
+    match spark.sql(query).await {
+        Err(error) => error,
+        Ok(frame) => match frame.collect().await {
+            Err(error) => error,
+            Ok(rows) => panic!("{query} gives {rows:?}"),
+        },
+    }
+}
+
+const MOST: &str = "99999999999999999999999999999999999999";
+
+#[test]
+fn a_sum_of_decimals_has_no_more_digits_than_its_type() {
+    run(async {
+        let spark = session();
+        let rows = format!(
+            "CREATE TABLE t AS SELECT g, CAST(d AS DECIMAL(38,0)) AS d, CAST(w AS DECIMAL(30,2)) AS w \
+             FROM VALUES (1, '{MOST}', '1.25'), (1, '1', '2.50'), (2, '5', NULL) AS v (g, d, w)"
+        );
+        done(&spark, &[&rows]).await;
+        for query in [
+            "SELECT sum(d) FROM t",
+            "SELECT g, sum(d) FROM t GROUP BY g",
+            "SELECT sum(DISTINCT d) FROM t",
+            "SELECT sum(DISTINCT d), count(DISTINCT g) FROM t",
+            "SELECT g, sum(DISTINCT d) FROM t GROUP BY g",
+            "SELECT sum(d) OVER (PARTITION BY g) FROM t",
+            "SELECT sum(d) OVER (ORDER BY d ROWS 1 PRECEDING) FROM t",
+            "SELECT -sum(-d) FROM t",
+            "SELECT sum(d) FROM (SELECT d FROM t UNION ALL SELECT d FROM t)",
+        ] {
+            let error = refused(&spark, query).await;
+            assert_eq!(error.condition(), Some("ARITHMETIC_OVERFLOW"), "{query}: {error}");
+            let message = error.parameter("message");
+            assert_eq!(message, Some("Overflow in sum of decimals"), "{query}");
+        }
+        let frame = spark.table("t").unwrap().agg([sum("d")]).unwrap();
+        let error = frame.collect().await.unwrap_err();
+        assert_eq!(error.condition(), Some("ARITHMETIC_OVERFLOW"), "{error}");
+        let fits = format!("{MOST} 6");
+        for (query, expected) in [
+            ("SELECT sum(d) FROM t WHERE g = 2", vec!["5"]),
+            ("SELECT sum(d) FROM t WHERE g = 3", vec!["NULL"]),
+            ("SELECT max(d), sum(d) FILTER (WHERE d < 10) FROM t", vec![&fits]),
+            ("SELECT sum(w) FROM t", vec!["3.75"]),
+            ("SELECT g, sum(w) FROM t GROUP BY g ORDER BY g", vec!["1 3.75", "2 NULL"]),
+            ("SELECT sum(DISTINCT w) FROM t", vec!["3.75"]),
+            (
+                "SELECT sum(w) OVER (ORDER BY d ROWS 1 PRECEDING) FROM t",
+                vec!["2.50", "2.50", "1.25"],
+            ),
+            ("SELECT typeof(sum(w)), typeof(sum(d)) FROM t", vec!["decimal(38,2) decimal(38,0)"]),
+        ] {
+            assert_eq!(texts(&spark, query).await, expected, "{query}");
+        }
+    });
+}
