@@ -12,7 +12,7 @@ pub(crate) use self::cases::begun as case;
 pub use self::operators::Operand;
 use self::operators::Operation;
 use crate::error::SparkError;
-use crate::frame::{THIS, find_column, placed_back, query_over_one};
+use crate::frame::{THIS, bare_name, columns_of, find_column, placed_back, query_over_one};
 use crate::session::Session;
 
 /// How many operations may lie in each other: as many as in SQL.
@@ -33,6 +33,8 @@ pub struct Column {
 enum Kind {
     /// All columns.
     All,
+    /// All columns of the frame of that alias.
+    AllOf(String),
     Name(String),
     Expr(Box<Expr>),
     Text(String),
@@ -127,12 +129,14 @@ impl Column {
     ) -> Result<Vec<Expr>, SparkError> {
         let exprs = match self.kind {
             Kind::All => plan.schema().columns().into_iter().map(Expr::Column).collect(),
+            Kind::AllOf(alias) => columns_of(plan, &alias)?.into_iter().map(Expr::Column).collect(),
             Kind::Name(name) => match find_column(plan, &name) {
                 Ok(column) => {
                     // A column that is asked for in another spelling is called so from there on.
-                    let same = column.name == name;
+                    let asked = bare_name(&column, &name);
+                    let same = column.name == asked;
                     let expr = Expr::Column(column);
-                    vec![if same { expr } else { expr.alias(name) }]
+                    vec![if same { expr } else { expr.alias(asked) }]
                 }
                 // A name in backquotes, or a field of a column.
                 Err(error) => match annals_sql::parse::parse_name(&name) {
@@ -311,7 +315,11 @@ fn with_found_columns(expr: Expr, plan: &LogicalPlan) -> Result<Expr, SparkError
 
 impl From<&str> for Column {
     fn from(name: &str) -> Self {
-        Self::of(if name == "*" { Kind::All } else { Kind::Name(name.to_owned()) })
+        Self::of(match (name, name.strip_suffix(".*")) {
+            ("*", _) => Kind::All,
+            (_, Some(alias)) => Kind::AllOf(alias.to_owned()),
+            (name, None) => Kind::Name(name.to_owned()),
+        })
     }
 }
 

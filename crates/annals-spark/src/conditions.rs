@@ -39,6 +39,8 @@ conditions! {
     "CANNOT_CREATE_DATA_SOURCE_TABLE.EXTERNAL_METADATA_UNSUPPORTED" "42KDE"
         "Failed to create data source table <tableName>: provider '<provider>' does not support external metadata but a schema is provided. Please remove the schema when creating the table.",
     "CANNOT_DETERMINE_TYPE" "" "Some of types cannot be determined after inferring.",
+    "CANNOT_RESOLVE_STAR_EXPAND" "42704"
+        "Cannot resolve <targetString>.* given input columns <columns>. Please check that the specified table or struct exists and is accessible in the input columns.",
     "CANNOT_UP_CAST_DATATYPE" "42846"
         "Cannot up cast <expression> from <sourceType> to <targetType>. <details>",
     "CAST_INVALID_INPUT" "22018"
@@ -140,6 +142,8 @@ conditions! {
         "The time travel timestamp expression <expr> is invalid. Cannot be casted to the \"TIMESTAMP\" type.",
     "INVALID_WHERE_CONDITION" "42903"
         "The WHERE condition <condition> contains invalid expressions: <expressionList>. Rewrite the query to avoid window functions, aggregate functions, and generator functions in the WHERE clause.",
+    "JOIN_CONDITION_IS_NOT_BOOLEAN_TYPE" "42K0E"
+        "The join condition <joinCondition> has the invalid type <conditionType>, expected \"BOOLEAN\".",
     "MERGE_CARDINALITY_VIOLATION" "23K01"
         "The ON search condition of the MERGE statement matched a single row from the target table with multiple rows of the source table. This could result in the target row being operated on more than once with an update or delete operation and is not allowed.",
     "MISSING_AGGREGATION" "42803"

@@ -4,6 +4,8 @@ mod actions;
 mod combine;
 mod depth;
 mod grouped;
+mod joins;
+mod lookup;
 mod schema;
 mod twice;
 mod views;
@@ -27,6 +29,7 @@ pub use depth::STEPS_MAX;
 pub(crate) use depth::{given_room, steps_of_views};
 pub use grouped::GroupedData;
 pub(crate) use grouped::shown_name;
+pub(crate) use lookup::{bare_name, columns_of, find_column};
 pub(crate) use twice::{placed_back, query as query_over_one, shares_a_name};
 
 /// The name that a frame has in the text of a query over it.
@@ -528,30 +531,6 @@ fn without_tables(expr: &Expr) -> String {
         other => Ok(Transformed::no(other)),
     });
     bare.map_or_else(|_| expr.schema_name().to_string(), |bare| bare.data.schema_name().to_string())
-}
-
-/// A column of a plan by its name, without case.
-pub(crate) fn find_column(plan: &LogicalPlan, name: &str) -> Result<PlanColumn, SparkError> {
-    let schema = plan.schema();
-    let exact = |column: &PlanColumn| column.name == name;
-    let folded = |column: &PlanColumn| column.name.eq_ignore_ascii_case(name);
-    let columns = schema.columns();
-    let found: Vec<&PlanColumn> = columns.iter().filter(|column| folded(column)).collect();
-    match found.as_slice() {
-        [] => {
-            let available: Vec<Vec<String>> =
-                columns.iter().map(|column| vec![column.name.clone()]).collect();
-            Err(crate::convert::no_column(&[name.to_owned()], &available))
-        }
-        [one] => Ok((*one).clone()),
-        several => {
-            let mut exactly = several.iter().filter(|column| exact(column));
-            match (exactly.next(), exactly.next()) {
-                (Some(one), None) => Ok((*one).clone()),
-                _ => Err(twice::ambiguous(name, several.len())),
-            }
-        }
-    }
 }
 
 impl fmt::Debug for DataFrame {

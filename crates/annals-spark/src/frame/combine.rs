@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use datafusion::common::ScalarValue;
-use datafusion::logical_expr::{LogicalPlan, Union, lit};
+use datafusion::logical_expr::{JoinType, LogicalPlan, Union, lit};
 
 use super::depth::with_room;
+use super::joins::join_type;
 use super::twice::{self, at};
 use super::{DataFrame, GroupedData, THIS};
 use crate::column::Column;
@@ -134,17 +135,15 @@ impl DataFrame {
     ///
     /// [`SparkError`] if a column is missing or the way is unknown.
     pub fn join(&self, other: &Self, on: &[&str], how: &str) -> Result<Self, SparkError> {
-        let kind = match how.to_lowercase().replace('_', "").as_str() {
-            "inner" => "INNER JOIN",
-            "left" | "leftouter" => "LEFT JOIN",
-            "right" | "rightouter" => "RIGHT JOIN",
-            "full" | "outer" | "fullouter" => "FULL JOIN",
-            "semi" | "leftsemi" => "LEFT SEMI JOIN",
-            "anti" | "leftanti" => "LEFT ANTI JOIN",
-            "cross" if on.is_empty() => "CROSS JOIN",
+        let kind = match (join_type(how)?, on.is_empty()) {
+            (None, true) => "CROSS JOIN",
             // As in Spark, what the rows are to have in common counts.
-            "cross" => "INNER JOIN",
-            _ => return Err(SparkError::new("UNSUPPORTED_JOIN_TYPE", [("typ", how)])),
+            (None, false) | (Some(JoinType::Inner), _) => "INNER JOIN",
+            (Some(JoinType::Left), _) => "LEFT JOIN",
+            (Some(JoinType::Right), _) => "RIGHT JOIN",
+            (Some(JoinType::Full), _) => "FULL JOIN",
+            (Some(JoinType::LeftAnti), _) => "LEFT ANTI JOIN",
+            (Some(_), _) => "LEFT SEMI JOIN",
         };
         let found = |frame: &Self, name: &str| {
             let column = super::find_column(frame.logical_plan(), name)?;

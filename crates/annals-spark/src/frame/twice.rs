@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::datatypes::Schema;
-use datafusion::common::Column as PlanColumn;
 use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column as PlanColumn, TableReference};
 use datafusion::logical_expr::utils::{find_aggregate_exprs, find_window_exprs};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 
@@ -58,21 +58,33 @@ pub(super) fn any(plan: &LogicalPlan) -> bool {
     shares_a_name(plan.schema().as_arrow())
 }
 
-/// Expressions to project, those that would give columns of one name told apart.
+/// Whether it is what a column is qualified by after its place.
+fn is_place(table: &TableReference) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    table.table().strip_prefix("__").is_some_and(digits)
+}
+
+/// Expressions to project, those that would give columns of one name told apart. What tells them
+/// apart already stays: it is what a frame is called.
 pub(crate) fn told_apart(exprs: Vec<Expr>) -> Vec<Expr> {
-    let names: Vec<String> =
-        exprs.iter().map(|expr| shown(&expr.qualified_name().1).to_owned()).collect();
-    let counts = counted(names.iter().map(String::as_str));
-    let own = |(place, (expr, name)): (usize, (Expr, &String))| {
-        let shared = counts[name.as_str()] > 1;
-        let renamed = expr.qualified_name().1 != *name;
+    let qualified: Vec<(Option<TableReference>, String)> =
+        exprs.iter().map(Expr::qualified_name).collect();
+    let names: Vec<&str> = qualified.iter().map(|(_, name)| shown(name)).collect();
+    let counts = counted(names.iter().copied());
+    let own = |(place, expr): (usize, Expr)| {
+        let ((table, full), name) = (&qualified[place], names[place]);
+        let shared = counts[name] > 1;
+        let renamed = full != name;
+        let alone = || qualified.iter().filter(|of| **of == qualified[place]).count() == 1;
+        let is_told = || table.as_ref().is_some_and(|table| !is_place(table)) && alone();
         match (shared, renamed) {
+            (true, false) if is_told() => expr,
             (true, _) => expr.unalias().alias_qualified(Some(format!("__{place}")), name),
             (false, true) => expr.unalias().alias(name),
             (false, false) => expr,
         }
     };
-    exprs.into_iter().zip(&names).enumerate().map(own).collect()
+    exprs.into_iter().enumerate().map(own).collect()
 }
 
 impl DataFrame {
