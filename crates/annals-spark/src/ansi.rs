@@ -26,7 +26,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-pub(crate) use casts::{Casts, NoDatesAsNumbers};
+pub(crate) use casts::{Casts, NoDatesAsNumbers, with_texts};
 pub(crate) use sum::{CheckedSum, sum};
 
 /// The setting that Spark's messages about arithmetic name.

@@ -1,25 +1,26 @@
-//! `CHAR(n)` and `VARCHAR(n)`: what a column that was declared one does to texts that come in.
+//! What columns make of values that come in: texts of what is none, and, where they were declared
+//! `CHAR(n)` or `VARCHAR(n)`, texts of that length.
 
 use std::sync::Arc;
 
 use annals::Matching;
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Field, SchemaRef};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StringArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
+use crate::ansi;
 use crate::error::SparkError;
 use crate::rows;
 use crate::types::CHAR_VARCHAR;
 
-/// Rows for a table, with texts of the lengths that its columns were declared with.
+/// Rows for a table, with texts where its columns have texts, of the lengths that these were declared
+/// with.
 pub(crate) fn fitted(
     batch: RecordBatch,
     table: &SchemaRef,
     matching: Matching,
 ) -> Result<RecordBatch, SparkError> {
-    if table.fields().iter().all(|field| length_of(field).is_none()) {
-        return Ok(batch);
-    }
     let schema = batch.schema();
+    let mut fields = schema.fields().to_vec();
     let mut columns = batch.columns().to_vec();
     for (index, column) in columns.iter_mut().enumerate() {
         let name = schema.field(index).name();
@@ -29,13 +30,30 @@ pub(crate) fn fitted(
                 table.fields().iter().find(|field| field.name().eq_ignore_ascii_case(name))
             }
         };
-        if let Some((padded, length)) = target.and_then(|field| length_of(field))
+        let Some(target) = target else { continue };
+        *column = ansi::with_texts(column, target.data_type()).map_err(rows::arrow)?;
+        if let Some((padded, length)) = length_of(target)
             && column.data_type() == &DataType::Utf8
         {
             *column = of_length(column, padded, length)?;
         }
+        if column.data_type() != fields[index].data_type() {
+            let made = column.data_type().clone();
+            fields[index] = Arc::new(fields[index].as_ref().clone().with_data_type(made));
+        }
     }
-    RecordBatch::try_new(schema, columns).map_err(rows::arrow)
+    let schema = Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()));
+    let count = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(schema, columns, &count).map_err(rows::arrow)
+}
+
+/// The columns of what [`fitted`] makes of rows.
+pub(crate) fn columns(
+    rows: &SchemaRef,
+    table: &SchemaRef,
+    matching: Matching,
+) -> Result<SchemaRef, SparkError> {
+    Ok(fitted(RecordBatch::new_empty(Arc::clone(rows)), table, matching)?.schema())
 }
 
 /// Whether texts are filled up with spaces, and how long they may be.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use annals::{Snapshot, Store, Transaction, WriteError};
+use annals_sql::command::Texts;
 use annals_sql::statement::Statement;
 use annals_sql::view::ViewQuery;
 use annals_sql::{SqlError, SqlSession, keep};
@@ -19,7 +20,7 @@ use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion_spark::SessionStateBuilderSpark;
 
-use crate::ansi::{Arithmetic, Casts, Negation, NoDatesAsNumbers};
+use crate::ansi::{self, Arithmetic, Casts, Negation, NoDatesAsNumbers};
 use crate::catalog::Catalog;
 use crate::conf::Conf;
 use crate::convert::{self, Names, Told};
@@ -141,6 +142,7 @@ impl SessionBuilder {
             let options = state.config_mut().options_mut();
             options.execution.enable_ansi_mode = true;
             options.execution.time_zone = Some("UTC".to_owned());
+            state.config_mut().set_extension(Arc::new(Texts(ansi::with_texts)));
             let negation = Arc::new(Negation::new());
             // Casts come last: the others make some.
             let rewrites: [Arc<dyn FunctionRewrite + Send + Sync>; 4] =

@@ -242,7 +242,8 @@ impl DataFrameWriter {
             let target = Arc::clone(&target);
             move |batch| declared::fitted(batch, &target, Matching::ByPosition)
         };
-        let rows = self.frame.gather(&schema, places(&table, &schema), made).await?;
+        let columns = declared::columns(&schema, &target, Matching::ByPosition)?;
+        let rows = self.frame.gather(&columns, places(&table, &schema), made).await?;
         let dynamic = session
             .conf()
             .get_or("spark.sql.sources.partitionOverwriteMode", "static")
@@ -321,12 +322,7 @@ impl Save<'_> {
         let appended_to = table.filter(|_| mode == SaveMode::Append);
         let appends = appended_to.is_some();
         let (schema, rows) = match appended_to {
-            Some(table) => {
-                let target = table.schema();
-                let made = move |batch| declared::fitted(batch, &target, Matching::ByName);
-                let rows = frame.gather(&schema, table.partition_columns(), made).await?;
-                (schema, rows)
-            }
+            Some(table) => (schema, Change::rows(frame, table).await?),
             None => frame.gather_divided(&schema, by).await?,
         };
         let saved = session.change(|tx| {
@@ -441,8 +437,9 @@ impl Change<'_> {
     /// Computes the rows, for a table that exists.
     pub(crate) async fn rows(frame: &DataFrame, table: &Table) -> Result<Gathered, SparkError> {
         let target = table.schema();
+        let columns = declared::columns(&frame.schema(), &target, Matching::ByName)?;
         let made = move |batch| declared::fitted(batch, &target, Matching::ByName);
-        frame.gather(&frame.schema(), table.partition_columns(), made).await
+        frame.gather(&columns, table.partition_columns(), made).await
     }
 
     /// Writes into a table that exists, column by name; what the rows lack is null.

@@ -28,6 +28,7 @@ use datafusion::sql::sqlparser::ast;
 
 pub use self::partitions::partitions_last;
 use self::rows::Rows;
+pub use self::store::Texts;
 pub(crate) use self::store::loses_nothing;
 use crate::error::SqlError;
 use crate::planner;

@@ -83,3 +83,56 @@ fn a_sum_of_decimals_has_no_more_digits_than_its_type() {
         }
     });
 }
+
+#[test]
+fn what_becomes_text_in_a_table_is_the_text_of_a_cast() {
+    run(async {
+        let spark = session();
+        let values = [
+            ("1e20D", "1.0E20"),
+            ("CAST(0.1 AS FLOAT)", "0.1"),
+            ("TIMESTAMP '2020-01-01 00:00:00'", "2020-01-01 00:00:00"),
+            ("TIMESTAMP_NTZ '2020-01-01 00:00:00.5'", "2020-01-01 00:00:00.5"),
+            ("DATE '2020-01-02'", "2020-01-02"),
+            ("true", "true"),
+            ("CAST(1.50 AS DECIMAL(5,2))", "1.50"),
+            ("-7", "-7"),
+        ];
+        done(&spark, &["CREATE TABLE t (k INT, s STRING)"]).await;
+        for (value, text) in values {
+            let (as_query, as_row) = (
+                format!("INSERT INTO t SELECT 1, {value}"),
+                format!("INSERT INTO t VALUES (2, {value})"),
+            );
+            let set = format!("UPDATE t SET s = {value} WHERE k = 3");
+            let with_query =
+                format!("UPDATE t SET s = (SELECT max(v) FROM (SELECT {value} AS v)) WHERE k = 4");
+            let merge = |when: &str| {
+                format!("MERGE INTO t USING (SELECT 5 AS k, {value} AS s) AS r ON t.k = r.k {when}")
+            };
+            let all = [
+                "TRUNCATE TABLE t".to_owned(),
+                as_query,
+                as_row,
+                "INSERT INTO t VALUES (3, 'x'), (4, 'x'), (5, 'x')".to_owned(),
+                set,
+                with_query,
+                merge("WHEN MATCHED THEN UPDATE SET *"),
+                merge("AND false WHEN NOT MATCHED THEN INSERT *"),
+            ];
+            done(&spark, &all.each_ref().map(String::as_str)).await;
+            let frame = spark.sql(&format!("SELECT 6 AS k, {value} AS s")).await.unwrap();
+            frame.write().insert_into("t").await.unwrap();
+            frame.write().mode("append").save_as_table("t").await.unwrap();
+            frame.write_to("t").unwrap().append().await.unwrap();
+            let found = texts(&spark, "SELECT s FROM t ORDER BY k").await;
+            assert_eq!(found, vec![text; 9], "{value}");
+        }
+        done(&spark, &["CREATE TABLE p (v INT, s STRING) PARTITIONED BY (s)"]).await;
+        done(&spark, &["INSERT INTO p PARTITION (s = 1e20D) VALUES (1)"]).await;
+        assert_eq!(texts(&spark, "SELECT s FROM p").await, ["1.0E20"]);
+        done(&spark, &["CREATE TABLE n (l ARRAY<STRING>)"]).await;
+        done(&spark, &["INSERT INTO n SELECT array(1e20D)"]).await;
+        assert_eq!(texts(&spark, "SELECT element_at(l, 1) FROM n").await, ["1.0E20"]);
+    });
+}

@@ -6,9 +6,12 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, StringArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Float64Array, Int64Array, ListArray, MapArray, StringArray,
+    StructArray,
+};
 use arrow::compute::{CastOptions, cast, cast_with_options};
-use arrow::datatypes::{DataType, Float64Type, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Field, Fields, Float64Type, TimeUnit, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, DataFusionError, Result};
@@ -194,13 +197,7 @@ impl SparkCast {
     fn cast(&self, values: &ArrayRef) -> Result<ArrayRef, ArrowError> {
         let options = CastOptions { safe: self.safe, ..CastOptions::default() };
         match (values.data_type(), &self.to) {
-            (_, DataType::Utf8) => {
-                let texts = (0..values.len()).map(|row| match values.is_null(row) {
-                    true => Ok(None),
-                    false => Ok(Some(value_at(values.as_ref(), row)?.to_string())),
-                });
-                Ok(Arc::new(texts.collect::<Result<StringArray, ArrowError>>()?))
-            }
+            (_, DataType::Utf8) => texts(values),
             (DataType::Timestamp(..), to) => {
                 let micros = values.as_primitive::<TimestampMicrosecondType>();
                 let seconds: ArrayRef = if to.is_integer() {
@@ -255,6 +252,52 @@ impl SparkCast {
                 cast(&micros, &self.to)
             }
         }
+    }
+}
+
+/// The values as `show` shows them.
+fn texts(values: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    let texts = (0..values.len()).map(|row| match values.is_null(row) {
+        true => Ok(None),
+        false => Ok(Some(value_at(values.as_ref(), row)?.to_string())),
+    });
+    Ok(Arc::new(texts.collect::<Result<StringArray, ArrowError>>()?))
+}
+
+/// The values, with the texts of those that are to become texts and that Arrow writes otherwise.
+pub(crate) fn with_texts(values: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {
+    match (values.data_type(), to) {
+        (from, to) if from == to => Ok(Arc::clone(values)),
+        (from, DataType::Utf8) if is_told_otherwise(from) => texts(values),
+        (DataType::List(item), DataType::List(to)) => {
+            let list = values.as_list::<i32>();
+            let items = with_texts(list.values(), to.data_type())?;
+            let item = Arc::new(item.as_ref().clone().with_data_type(items.data_type().clone()));
+            let offsets = list.offsets().clone();
+            Ok(Arc::new(ListArray::try_new(item, offsets, items, list.nulls().cloned())?))
+        }
+        (DataType::Struct(fields), DataType::Struct(to)) if fields.len() == to.len() => {
+            let of = values.as_struct();
+            let columns = of.columns().iter().zip(to);
+            let columns = columns.map(|(column, to)| with_texts(column, to.data_type()));
+            let columns = columns.collect::<Result<Vec<_>, _>>()?;
+            let field = |(field, column): (&Arc<Field>, &ArrayRef)| {
+                field.as_ref().clone().with_data_type(column.data_type().clone())
+            };
+            let fields: Fields = fields.iter().zip(&columns).map(field).collect();
+            let nulls = of.nulls().cloned();
+            Ok(Arc::new(StructArray::try_new_with_length(fields, columns, nulls, of.len())?))
+        }
+        (DataType::Map(entries, sorted), DataType::Map(to, _)) => {
+            let map = values.as_map();
+            let of: ArrayRef = Arc::new(map.entries().clone());
+            let of = with_texts(&of, to.data_type())?;
+            let entries = entries.as_ref().clone().with_data_type(of.data_type().clone());
+            let (offsets, nulls) = (map.offsets().clone(), map.nulls().cloned());
+            let of = of.as_struct().clone();
+            Ok(Arc::new(MapArray::try_new(Arc::new(entries), offsets, of, nulls, *sorted)?))
+        }
+        _ => Ok(Arc::clone(values)),
     }
 }
 

@@ -131,9 +131,10 @@ impl Work<'_> {
                 let expr = self.simplified(expr, schema)?;
                 let compiled = self.compiled(expr, schema)?;
                 let name = table.name().clone();
+                let texts = store::Texts::of(self.scope.state());
                 Ok(set_with(column, move |batch: &_| {
                     let values = compiled.values(batch).map_err(boxed)?;
-                    store::stored(&name, &field, &values).map_err(boxed)
+                    store::stored(texts, &name, &field, &values).map_err(boxed)
                 }))
             })
             .collect()
@@ -152,7 +153,8 @@ impl Work<'_> {
                 let schema = table.schema();
                 let field = schema.field_with_name(&column);
                 let field = field.map_err(datafusion::error::DataFusionError::from)?;
-                let values: ArrayRef = store::stored(table.name(), field, values)?;
+                let texts = store::Texts::of(self.scope.state());
+                let values: ArrayRef = store::stored(texts, table.name(), field, values)?;
                 let next = Cell::new(0);
                 Ok(set_with(column, move |batch: &arrow::array::RecordBatch| {
                     let from = next.replace(next.get() + batch.num_rows());

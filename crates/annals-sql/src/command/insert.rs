@@ -58,7 +58,8 @@ impl Work<'_> {
         let mut replaced = self.replaced(&table, insert)?;
         let divided = table.partition_columns();
         let target = table.clone();
-        let made = move |rows| full(&target, &rows, &sources, policy);
+        let texts = store::Texts::of(self.scope.state());
+        let made = move |rows| full(&target, &rows, &sources, policy, texts);
         let rows = self.gather(plan, Some(table.schema()), &divided, made).await?;
         rows.batches().try_for_each(|rows| replaced.see(rows))?;
         self.save(&table, insert, replaced, rows)
@@ -177,16 +178,19 @@ fn full(
     rows: &RecordBatch,
     sources: &[From],
     policy: Policy,
+    texts: store::Texts,
 ) -> Result<RecordBatch, SqlError> {
     let schema: SchemaRef = table.schema();
     let count = rows.num_rows();
     let column = |(field, from): (&Arc<Field>, &From)| match from {
         From::Rows(index) if policy == Policy::Legacy => {
             let options = CastOptions { safe: true, ..CastOptions::default() };
-            let values = cast_with_options(rows.column(*index), field.data_type(), &options);
+            let to = field.data_type();
+            let values = (texts.0)(rows.column(*index), to);
+            let values = values.and_then(|values| cast_with_options(&values, to, &options));
             Ok(values.map_err(DataFusionError::from)?)
         }
-        From::Rows(index) => store::stored(table.name(), field, rows.column(*index)),
+        From::Rows(index) => store::stored(texts, table.name(), field, rows.column(*index)),
         From::Value(value) => {
             let places = UInt32Array::from(vec![0; count]);
             Ok(take(value.as_ref(), &places, None).map_err(DataFusionError::from)?)

@@ -30,6 +30,7 @@ struct Sides {
     target: DFSchema,
     source: DFSchema,
     both: DFSchema,
+    texts: store::Texts,
 }
 
 /// A column of the target, and what computes its value.
@@ -49,7 +50,8 @@ impl Work<'_> {
         }
         let target = columns_as(&table, called)?;
         let both = target.join(&source)?;
-        let sides = Sides { table, target, source, both };
+        let texts = store::Texts::of(self.scope.state());
+        let sides = Sides { table, target, source, both, texts };
         let on = self.merge_expr(&merge.on, &sides.both)?;
         let mut clauses = Vec::new();
         for clause in &merge.clauses {
@@ -264,7 +266,7 @@ impl Sides {
                 None => Ok(new_null_array(field.data_type(), batch.num_rows())),
                 Some(compiled) => {
                     let values = compiled.values(&batch).map_err(boxed)?;
-                    store::stored(self.table.name(), field, &values).map_err(boxed)
+                    store::stored(self.texts, self.table.name(), field, &values).map_err(boxed)
                 }
             }
         })

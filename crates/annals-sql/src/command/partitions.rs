@@ -57,7 +57,7 @@ pub(super) fn constant(
         }
         false => array,
     };
-    store::stored(table.name(), field, &array)
+    store::stored(store::Texts::of(scope.state()), table.name(), field, &array)
 }
 
 /// The rows of a partition, as a predicate. Columns without a value do not narrow it.

@@ -6,9 +6,24 @@ use annals::TableName;
 use arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field};
+use arrow::error::ArrowError;
+use datafusion::execution::SessionState;
 
 use crate::error::SqlError;
 use crate::parse::DECLARED;
+
+/// How values are written that become text on their way into a column of another type, at any
+/// depth: what it gives still has to be cast, but no value of it becomes another text. Arrow's way is
+/// taken where the configuration of a session has no such extension.
+#[derive(Clone, Copy, Debug)]
+pub struct Texts(pub fn(&ArrayRef, &DataType) -> Result<ArrayRef, ArrowError>);
+
+impl Texts {
+    pub(super) fn of(state: &SessionState) -> Self {
+        let arrow = || Self(|values, _| Ok(Arc::clone(values)));
+        state.config().get_extension::<Self>().map_or_else(arrow, |found| *found)
+    }
+}
 
 /// Whether values of a type may be stored as another at all, as Spark's ANSI mode has it.
 pub(super) fn may_store(from: &DataType, to: &DataType) -> bool {
@@ -35,6 +50,7 @@ pub(super) fn may_store(from: &DataType, to: &DataType) -> bool {
 
 /// Brings values into the type of a column.
 pub(super) fn stored(
+    texts: Texts,
     table: &TableName,
     field: &Field,
     values: &ArrayRef,
@@ -49,7 +65,8 @@ pub(super) fn stored(
         });
     }
     let options = CastOptions { safe: false, ..CastOptions::default() };
-    let values = cast_with_options(values, to, &options).map_err(|_| SqlError::Overflow {
+    let cast = (texts.0)(values, to).and_then(|values| cast_with_options(&values, to, &options));
+    let values = cast.map_err(|_| SqlError::Overflow {
         table: table.clone(),
         column: field.name().clone(),
         from: from.clone(),
