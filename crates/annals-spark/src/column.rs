@@ -12,6 +12,7 @@ pub(crate) use self::cases::begun as case;
 pub use self::operators::Operand;
 use self::operators::Operation;
 use crate::error::SparkError;
+use crate::frame::depth::with_room;
 use crate::frame::{THIS, bare_name, columns_of, find_column, placed_back, query_over_one};
 use crate::session::Session;
 
@@ -127,6 +128,10 @@ impl Column {
         session: &Session,
         plan: &Arc<LogicalPlan>,
     ) -> Result<Vec<Expr>, SparkError> {
+        with_room(self.levels, || self.resolved(session, plan))
+    }
+
+    fn resolved(self, session: &Session, plan: &Arc<LogicalPlan>) -> Result<Vec<Expr>, SparkError> {
         let exprs = match self.kind {
             Kind::All => plan.schema().columns().into_iter().map(Expr::Column).collect(),
             Kind::AllOf(alias) => columns_of(plan, &alias)?.into_iter().map(Expr::Column).collect(),

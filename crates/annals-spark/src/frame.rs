@@ -2,7 +2,7 @@
 
 mod actions;
 mod combine;
-mod depth;
+pub(crate) mod depth;
 mod grouped;
 mod joins;
 mod lookup;
