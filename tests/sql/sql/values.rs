@@ -136,3 +136,39 @@ fn what_becomes_text_in_a_table_is_the_text_of_a_cast() {
         assert_eq!(texts(&spark, "SELECT element_at(l, 1) FROM n").await, ["1.0E20"]);
     });
 }
+
+#[test]
+fn default_stands_for_the_default_of_its_column() {
+    run(async {
+        let spark = session();
+        done(
+            &spark,
+            &[
+                "CREATE TABLE t (k INT, a INT DEFAULT 41 + 1, s STRING, d DOUBLE DEFAULT 1)",
+                "INSERT INTO t VALUES (1, DEFAULT, DEFAULT, default), (2, 7, 'x', 2)",
+                "INSERT INTO t (s, a, k) VALUES (DEFAULT, DEFAULT, 3), ('y', 5, 4)",
+                "INSERT INTO t VALUES (5, 6, 'z', 6)",
+                "UPDATE t SET a = DEFAULT, s = DEFAULT WHERE k = 5",
+            ],
+        )
+        .await;
+        assert_eq!(
+            texts(&spark, "SELECT * FROM t ORDER BY k").await,
+            ["1 42 NULL 1.0", "2 7 x 2.0", "3 42 NULL 1.0", "4 5 y 1.0", "5 42 NULL 6.0"]
+        );
+        done(
+            &spark,
+            &["MERGE INTO t USING (SELECT 4 AS k UNION ALL SELECT 9) AS r ON t.k = r.k \
+               WHEN MATCHED THEN UPDATE SET a = DEFAULT \
+               WHEN NOT MATCHED THEN INSERT (k, a, s) VALUES (r.k, DEFAULT, DEFAULT)"],
+        )
+        .await;
+        let merged = texts(&spark, "SELECT k, a, s FROM t WHERE k IN (4, 9) ORDER BY k").await;
+        assert_eq!(merged, ["4 42 y", "9 42 NULL"]);
+        let error = refused(&spark, "INSERT INTO t VALUES (1, DEFAULT + 1, 's', 2)").await;
+        assert!(error.condition().is_some(), "{error}");
+        // A column of that name is one.
+        done(&spark, &["CREATE TABLE o (`default` INT)", "INSERT INTO o VALUES (8)"]).await;
+        assert_eq!(texts(&spark, "SELECT `default` FROM o").await, ["8"]);
+    });
+}
