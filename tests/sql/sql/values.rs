@@ -172,3 +172,44 @@ fn default_stands_for_the_default_of_its_column() {
         assert_eq!(texts(&spark, "SELECT `default` FROM o").await, ["8"]);
     });
 }
+
+#[test]
+fn an_index_that_is_not_there_is_an_error() {
+    run(async {
+        let spark = session();
+        done(&spark, &["CREATE TABLE t AS SELECT array(1, 2, 3) AS l, 5 AS i, map('a', 1) AS m"])
+            .await;
+        for (query, condition, index) in [
+            ("SELECT array(1, 2, 3)[5]", "INVALID_ARRAY_INDEX", "5"),
+            ("SELECT array(1, 2, 3)[3]", "INVALID_ARRAY_INDEX", "3"),
+            ("SELECT array(1, 2, 3)[-1]", "INVALID_ARRAY_INDEX", "-1"),
+            ("SELECT l[i] FROM t", "INVALID_ARRAY_INDEX", "5"),
+            ("SELECT l[i - 6] FROM t", "INVALID_ARRAY_INDEX", "-1"),
+            ("SELECT element_at(l, i) FROM t", "INVALID_ARRAY_INDEX_IN_ELEMENT_AT", "5"),
+            ("SELECT element_at(array(1, 2, 3), -4)", "INVALID_ARRAY_INDEX_IN_ELEMENT_AT", "-4"),
+        ] {
+            let error = refused(&spark, query).await;
+            assert_eq!(error.condition(), Some(condition), "{query}: {error}");
+            assert_eq!(error.parameter("indexValue"), Some(index), "{query}");
+            assert_eq!(error.parameter("arraySize"), Some("3"), "{query}");
+        }
+        let zero = refused(&spark, "SELECT element_at(l, 0) FROM t").await;
+        assert_eq!(zero.condition(), Some("INVALID_INDEX_OF_ZERO"), "{zero}");
+        for (query, expected) in [
+            ("SELECT l[0], l[2], l[i - 4] FROM t", "1 3 2"),
+            ("SELECT element_at(l, 1), element_at(l, -1), element_at(l, i - 2) FROM t", "1 3 3"),
+            (
+                "SELECT m['a'], m['b'], element_at(m, 'a'), element_at(m, 'b') FROM t",
+                "1 NULL 1 NULL",
+            ),
+            ("SELECT l[CAST(NULL AS INT)], CAST(NULL AS ARRAY<INT>)[5] FROM t", "NULL NULL"),
+            (
+                "SELECT array(named_struct('a', 7))[0]['a'], array(array(1), array(2, 3))[1][1]",
+                "7 3",
+            ),
+            ("SELECT map(1, 'x')[1], map(1, 'x')[2], sum(l[0]) FROM t GROUP BY l[1]", "x NULL 1"),
+        ] {
+            assert_eq!(texts(&spark, query).await, [expected], "{query}");
+        }
+    });
+}
