@@ -213,3 +213,24 @@ fn an_index_that_is_not_there_is_an_error() {
         }
     });
 }
+
+#[test]
+fn a_table_may_stand_twice_in_a_query() {
+    run(async {
+        let spark = session();
+        done(&spark, &["CREATE TABLE t AS SELECT * FROM VALUES (1, 'a'), (2, 'b') AS v (k, s)"])
+            .await;
+        for query in
+            ["SELECT * FROM t, t", "SELECT * FROM t CROSS JOIN t", "SELECT * FROM t JOIN t"]
+        {
+            let frame = spark.sql(query).await.unwrap_or_else(|e| panic!("{query}: {e}"));
+            assert_eq!(frame.columns(), ["k", "s", "k", "s"], "{query}");
+            assert_eq!(frame.count().await.unwrap(), 4, "{query}");
+            let mut rows = texts(&spark, query).await;
+            rows.sort();
+            assert_eq!(rows, ["1 a 1 a", "1 a 2 b", "2 b 1 a", "2 b 2 b"], "{query}");
+        }
+        let error = refused(&spark, "SELECT k FROM t, t").await;
+        assert_eq!(error.condition(), Some("AMBIGUOUS_REFERENCE"), "{error}");
+    });
+}
