@@ -7,6 +7,7 @@
 
 mod casts;
 mod decimals;
+mod items;
 mod sum;
 
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use datafusion::logical_expr::{
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 pub(crate) use casts::{Casts, NoDatesAsNumbers, with_texts};
+pub(crate) use items::{Elements, Subscripts};
 pub(crate) use sum::{CheckedSum, sum};
 
 /// The setting that Spark's messages about arithmetic name.

@@ -118,10 +118,16 @@ conditions! {
     "INSERT_COLUMN_ARITY_MISMATCH.TOO_MANY_DATA_COLUMNS" "21S01"
         "Cannot write to <tableName>, the reason is too many data columns: Table columns: <tableColumns>. Data columns: <dataColumns>.",
     "INTERNAL_ERROR" "XX000" "<message>",
+    "INVALID_ARRAY_INDEX" "22003"
+        "The index <indexValue> is out of bounds. The array has <arraySize> elements. Use the SQL function `get()` to tolerate accessing element at invalid index and return NULL instead.",
+    "INVALID_ARRAY_INDEX_IN_ELEMENT_AT" "22003"
+        "The index <indexValue> is out of bounds. The array has <arraySize> elements. Use `try_element_at` to tolerate accessing element at invalid index and return NULL instead.",
     "INVALID_BUCKET_COUNT" "22003"
         "Number of buckets should be greater than 0 but less than or equal to bucketing.maxBuckets (`<bucketingMaxBuckets>`). Got `<numBuckets>`.",
     "INVALID_IDENTIFIER" "42602"
         "The unquoted identifier <ident> is invalid and must be back quoted as: `<ident>`. Unquoted identifiers can only contain ASCII letters ('a' - 'z', 'A' - 'Z'), digits ('0' - '9'), and underbar ('_'). Unquoted identifiers must also not start with a digit. Different data sources and meta stores may impose additional restrictions on valid identifiers.",
+    "INVALID_INDEX_OF_ZERO" "22003"
+        "The index 0 is invalid. An index shall be either < 0 or > 0 (the first element has index 1).",
     "INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH" "42000"
         "Invalid inline table. Inline table expected <expectedNumCols> columns but found <actualNumCols> columns in row <rowIndex>.",
     "INVALID_NUMERIC_LITERAL_RANGE" "22003"

@@ -20,7 +20,7 @@ use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion_spark::SessionStateBuilderSpark;
 
-use crate::ansi::{self, Arithmetic, Casts, Negation, NoDatesAsNumbers};
+use crate::ansi::{self, Arithmetic, Casts, Elements, Negation, NoDatesAsNumbers, Subscripts};
 use crate::catalog::Catalog;
 use crate::conf::Conf;
 use crate::convert::{self, Names, Told};
@@ -120,6 +120,7 @@ impl SessionBuilder {
             let mut builder = functions::added_to(builder);
             let planners = builder.expr_planners().get_or_insert_default();
             planners.insert(0, Arc::new(Arithmetic::new()));
+            planners.insert(0, Arc::new(Subscripts));
             builder.with_analyzer_rule(Arc::new(NoDatesAsNumbers))
         });
         if let Some(bytes) = self.memory_limit {
@@ -145,8 +146,13 @@ impl SessionBuilder {
             state.config_mut().set_extension(Arc::new(Texts(ansi::with_texts)));
             let negation = Arc::new(Negation::new());
             // Casts come last: the others make some.
-            let rewrites: [Arc<dyn FunctionRewrite + Send + Sync>; 4] =
-                [negation, Arc::new(Replacement), Arc::new(Patterns), Arc::new(Casts)];
+            let rewrites: [Arc<dyn FunctionRewrite + Send + Sync>; 5] = [
+                negation,
+                Arc::new(Replacement),
+                Arc::new(Elements),
+                Arc::new(Patterns),
+                Arc::new(Casts),
+            ];
             for rewrite in rewrites {
                 state.register_function_rewrite(rewrite).expect("sessions take rewrites");
             }

@@ -313,6 +313,9 @@ impl<'a> Walk<'a> {
                 let Some((at, relation)) = frame.relation_named(&parts(name)) else {
                     return Given::Unknown;
                 };
+                if frame.shares(&parts(name)) {
+                    self.refuse(frame::ambiguous(&[], &parts(name)));
+                }
                 let path = relation.path.iter().map(|part| Ident::with_quote('`', part));
                 *name = ObjectName(path.map(ObjectNamePart::Identifier).collect());
                 let columns = relation.columns.as_ref();

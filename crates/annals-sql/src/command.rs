@@ -7,6 +7,7 @@
 
 mod change;
 mod databases;
+mod defaults;
 mod describe;
 mod evaluate;
 mod insert;

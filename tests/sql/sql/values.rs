@@ -136,3 +136,101 @@ fn what_becomes_text_in_a_table_is_the_text_of_a_cast() {
         assert_eq!(texts(&spark, "SELECT element_at(l, 1) FROM n").await, ["1.0E20"]);
     });
 }
+
+#[test]
+fn default_stands_for_the_default_of_its_column() {
+    run(async {
+        let spark = session();
+        done(
+            &spark,
+            &[
+                "CREATE TABLE t (k INT, a INT DEFAULT 41 + 1, s STRING, d DOUBLE DEFAULT 1)",
+                "INSERT INTO t VALUES (1, DEFAULT, DEFAULT, default), (2, 7, 'x', 2)",
+                "INSERT INTO t (s, a, k) VALUES (DEFAULT, DEFAULT, 3), ('y', 5, 4)",
+                "INSERT INTO t VALUES (5, 6, 'z', 6)",
+                "UPDATE t SET a = DEFAULT, s = DEFAULT WHERE k = 5",
+            ],
+        )
+        .await;
+        assert_eq!(
+            texts(&spark, "SELECT * FROM t ORDER BY k").await,
+            ["1 42 NULL 1.0", "2 7 x 2.0", "3 42 NULL 1.0", "4 5 y 1.0", "5 42 NULL 6.0"]
+        );
+        done(
+            &spark,
+            &["MERGE INTO t USING (SELECT 4 AS k UNION ALL SELECT 9) AS r ON t.k = r.k \
+               WHEN MATCHED THEN UPDATE SET a = DEFAULT \
+               WHEN NOT MATCHED THEN INSERT (k, a, s) VALUES (r.k, DEFAULT, DEFAULT)"],
+        )
+        .await;
+        let merged = texts(&spark, "SELECT k, a, s FROM t WHERE k IN (4, 9) ORDER BY k").await;
+        assert_eq!(merged, ["4 42 y", "9 42 NULL"]);
+        let error = refused(&spark, "INSERT INTO t VALUES (1, DEFAULT + 1, 's', 2)").await;
+        assert!(error.condition().is_some(), "{error}");
+        // A column of that name is one.
+        done(&spark, &["CREATE TABLE o (`default` INT)", "INSERT INTO o VALUES (8)"]).await;
+        assert_eq!(texts(&spark, "SELECT `default` FROM o").await, ["8"]);
+    });
+}
+
+#[test]
+fn an_index_that_is_not_there_is_an_error() {
+    run(async {
+        let spark = session();
+        done(&spark, &["CREATE TABLE t AS SELECT array(1, 2, 3) AS l, 5 AS i, map('a', 1) AS m"])
+            .await;
+        for (query, condition, index) in [
+            ("SELECT array(1, 2, 3)[5]", "INVALID_ARRAY_INDEX", "5"),
+            ("SELECT array(1, 2, 3)[3]", "INVALID_ARRAY_INDEX", "3"),
+            ("SELECT array(1, 2, 3)[-1]", "INVALID_ARRAY_INDEX", "-1"),
+            ("SELECT l[i] FROM t", "INVALID_ARRAY_INDEX", "5"),
+            ("SELECT l[i - 6] FROM t", "INVALID_ARRAY_INDEX", "-1"),
+            ("SELECT element_at(l, i) FROM t", "INVALID_ARRAY_INDEX_IN_ELEMENT_AT", "5"),
+            ("SELECT element_at(array(1, 2, 3), -4)", "INVALID_ARRAY_INDEX_IN_ELEMENT_AT", "-4"),
+        ] {
+            let error = refused(&spark, query).await;
+            assert_eq!(error.condition(), Some(condition), "{query}: {error}");
+            assert_eq!(error.parameter("indexValue"), Some(index), "{query}");
+            assert_eq!(error.parameter("arraySize"), Some("3"), "{query}");
+        }
+        let zero = refused(&spark, "SELECT element_at(l, 0) FROM t").await;
+        assert_eq!(zero.condition(), Some("INVALID_INDEX_OF_ZERO"), "{zero}");
+        for (query, expected) in [
+            ("SELECT l[0], l[2], l[i - 4] FROM t", "1 3 2"),
+            ("SELECT element_at(l, 1), element_at(l, -1), element_at(l, i - 2) FROM t", "1 3 3"),
+            (
+                "SELECT m['a'], m['b'], element_at(m, 'a'), element_at(m, 'b') FROM t",
+                "1 NULL 1 NULL",
+            ),
+            ("SELECT l[CAST(NULL AS INT)], CAST(NULL AS ARRAY<INT>)[5] FROM t", "NULL NULL"),
+            (
+                "SELECT array(named_struct('a', 7))[0]['a'], array(array(1), array(2, 3))[1][1]",
+                "7 3",
+            ),
+            ("SELECT map(1, 'x')[1], map(1, 'x')[2], sum(l[0]) FROM t GROUP BY l[1]", "x NULL 1"),
+        ] {
+            assert_eq!(texts(&spark, query).await, [expected], "{query}");
+        }
+    });
+}
+
+#[test]
+fn a_table_may_stand_twice_in_a_query() {
+    run(async {
+        let spark = session();
+        done(&spark, &["CREATE TABLE t AS SELECT * FROM VALUES (1, 'a'), (2, 'b') AS v (k, s)"])
+            .await;
+        for query in
+            ["SELECT * FROM t, t", "SELECT * FROM t CROSS JOIN t", "SELECT * FROM t JOIN t"]
+        {
+            let frame = spark.sql(query).await.unwrap_or_else(|e| panic!("{query}: {e}"));
+            assert_eq!(frame.columns(), ["k", "s", "k", "s"], "{query}");
+            assert_eq!(frame.count().await.unwrap(), 4, "{query}");
+            let mut rows = texts(&spark, query).await;
+            rows.sort();
+            assert_eq!(rows, ["1 a 1 a", "1 a 2 b", "2 b 1 a", "2 b 2 b"], "{query}");
+        }
+        let error = refused(&spark, "SELECT k FROM t, t").await;
+        assert_eq!(error.condition(), Some("AMBIGUOUS_REFERENCE"), "{error}");
+    });
+}

@@ -268,7 +268,7 @@ fn texts(values: &ArrayRef) -> Result<ArrayRef, ArrowError> {
 pub(crate) fn with_texts(values: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {
     match (values.data_type(), to) {
         (from, to) if from == to => Ok(Arc::clone(values)),
-        (from, DataType::Utf8) if is_told_otherwise(from) => texts(values),
+        (from, DataType::Utf8) if is_told_otherwise(from) && !from.is_nested() => texts(values),
         (DataType::List(item), DataType::List(to)) => {
             let list = values.as_list::<i32>();
             let items = with_texts(list.values(), to.data_type())?;

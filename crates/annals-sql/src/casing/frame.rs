@@ -20,11 +20,13 @@ pub(super) struct Relation {
     pub(super) columns: Columns,
     /// Whether it is only asked whether it has a row.
     pub(super) hidden: bool,
+    /// What it is called in the query if another relation is called so too, and comes before it.
+    pub(super) again: Option<Vec<String>>,
 }
 
 impl Relation {
     pub(super) fn new(path: Vec<String>, columns: Columns) -> Self {
-        Self { path, columns, hidden: false }
+        Self { path, columns, hidden: false, again: None }
     }
 
     /// The column of this name; an error if there are several.
@@ -117,11 +119,19 @@ impl Frame {
 
     /// The relation that a qualifier stands for: its alias, or the end of its name.
     pub(super) fn relation_named(&self, qualifier: &[String]) -> Option<(usize, &Relation)> {
-        self.relations.iter().enumerate().find(|(_, relation)| {
-            relation.path.len() >= qualifier.len()
-                && relation.path.iter().rev().zip(qualifier.iter().rev()).all(|(a, b)| same(a, b))
-        })
+        self.relations.iter().enumerate().find(|(_, relation)| ends_with(&relation.path, qualifier))
     }
+
+    /// Whether a qualifier stands for several relations of one name.
+    pub(super) fn shares(&self, qualifier: &[String]) -> bool {
+        let mut again = self.relations.iter().filter_map(|relation| relation.again.as_ref());
+        again.any(|path| ends_with(path, qualifier))
+    }
+}
+
+fn ends_with(path: &[String], qualifier: &[String]) -> bool {
+    path.len() >= qualifier.len()
+        && path.iter().rev().zip(qualifier.iter().rev()).all(|(a, b)| same(a, b))
 }
 
 pub(super) enum Found {
@@ -171,6 +181,9 @@ pub(super) fn spell_compound(idents: &mut Vec<Ident>, frames: &[&Frame]) -> Resu
     for frame in frames {
         for split in (1..written.len()).rev() {
             let Some((_, relation)) = frame.relation_named(&written[..split]) else { continue };
+            if frame.shares(&written[..split]) {
+                return Err(ambiguous(&written[..split], &written[..=split]));
+            }
             let mut spelled: Vec<Ident> =
                 relation.path.iter().map(|part| Ident::with_quote('`', part)).collect();
             let mut column = idents[split].clone();

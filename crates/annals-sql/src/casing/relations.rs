@@ -50,6 +50,12 @@ impl Walk<'_> {
     }
 
     fn relation(&mut self, factor: &mut TableFactor, frame: &mut Frame, outer: &[&Frame]) {
+        let before = frame.relations.len();
+        self.named(factor, frame, outer);
+        tell_apart(factor, frame, before);
+    }
+
+    fn named(&mut self, factor: &mut TableFactor, frame: &mut Frame, outer: &[&Frame]) {
         match factor {
             TableFactor::Table { name, alias, args, version, .. } => {
                 let mut path = parts(name);
@@ -170,4 +176,29 @@ fn said_in_full(operator: &mut JoinOperator) {
         JoinOperator::Anti(constraint) => JoinOperator::LeftAnti(constraint.clone()),
         _ => return,
     };
+}
+
+/// Gives a relation that is called as one before it a name that nobody writes: plans have none of
+/// one name twice.
+fn tell_apart(factor: &mut TableFactor, frame: &mut Frame, at: usize) {
+    let (before, new) = frame.relations.split_at_mut(at);
+    let [new] = new else { return };
+    let is_same = |other: &Relation| {
+        let path = other.again.as_ref().unwrap_or(&other.path);
+        path.len() == new.path.len() && path.iter().zip(&new.path).all(|(a, b)| same(a, b))
+    };
+    if new.path.is_empty() || !before.iter().any(is_same) {
+        return;
+    }
+    let alias = match factor {
+        TableFactor::Table { alias, .. }
+        | TableFactor::Derived { alias, .. }
+        | TableFactor::NestedJoin { alias, .. } => alias,
+        _ => return,
+    };
+    let name = format!("__again{at}");
+    let columns = alias.take().map(|alias| alias.columns).unwrap_or_default();
+    let ident = Ident::with_quote('`', &name);
+    *alias = Some(TableAlias { explicit: false, name: ident, columns, at: None });
+    new.again = Some(std::mem::replace(&mut new.path, vec![name]));
 }

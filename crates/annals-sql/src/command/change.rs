@@ -15,7 +15,7 @@ use datafusion::sql::sqlparser::ast;
 
 use super::evaluate::{Chosen, boxed, columns_as, told};
 use super::rows::Rows;
-use super::{Work, store, tables};
+use super::{Work, defaults, store, tables};
 use crate::error::SqlError;
 use crate::predicate as known;
 use crate::statement::{Assignment, ExprText, Name};
@@ -44,6 +44,7 @@ impl Work<'_> {
         let table = self.target(name, "UPDATE TABLE")?;
         let called = alias.unwrap_or(name.last());
         let schema = columns_as(&table, called)?;
+        let assignments = &*defaults::assigned(&table, assignments)?;
         let mut nested = false;
         for assignment in assignments {
             nested |= self.logical(&assignment.value.expr, &schema)?.1;

@@ -12,10 +12,10 @@ use arrow::datatypes::{DataType, Field, SchemaRef};
 use datafusion::error::DataFusionError;
 use datafusion::sql::sqlparser::ast::SetExpr;
 
-use super::{Work, partitions, store, tables};
+use super::{Work, defaults, partitions, store, tables};
 use crate::error::SqlError;
 use crate::keep;
-use crate::statement::{ExprText, Insert};
+use crate::statement::Insert;
 
 /// Which values may be stored.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,8 @@ enum From {
 impl Work<'_> {
     pub(super) async fn insert(&mut self, insert: &Insert) -> Result<(), SqlError> {
         let table = self.target(&insert.name, "INSERT")?;
-        let plan = self.plan(&insert.query.query)?;
+        let query = defaults::in_rows(&table, insert)?;
+        let plan = self.plan(&query)?;
         let mut given: Vec<String> =
             plan.schema().fields().iter().map(|field| field.name().clone()).collect();
         if matches!(*insert.query.query.body, SetExpr::Values(_)) {
@@ -142,9 +143,7 @@ impl Work<'_> {
     }
 
     fn default_of(&self, table: &Table, field: &Field) -> Result<From, SqlError> {
-        let Some(text) = field.metadata().get(keep::DEFAULT) else { return Ok(From::Null) };
-        let value =
-            ExprText { expr: Box::new(crate::parse::parse_expr(text)?), text: text.clone() };
+        let Some(value) = defaults::default_of(field)? else { return Ok(From::Null) };
         Ok(From::Value(partitions::constant(&self.scope, table, field.name(), &value)?))
     }
 }

@@ -19,7 +19,7 @@ use datafusion::sql::sqlparser::ast;
 use super::change::assigned;
 use super::evaluate::{Compiled, boxed, columns_as, told};
 use super::rows::Rows;
-use super::{Work, store, tables};
+use super::{Work, defaults, store, tables};
 use crate::casing::twice;
 use crate::error::SqlError;
 use crate::statement::{Assignment, ExprText, Merge, MergeAction, MergeWhen};
@@ -170,6 +170,7 @@ impl Work<'_> {
         assignments: &[Assignment],
     ) -> Result<Vec<Set>, SqlError> {
         let schema = sides.of(when);
+        let assignments = defaults::assigned(&sides.table, assignments)?;
         let set = |assignment: &Assignment| {
             let at = assigned(&sides.table, assignment)?;
             let expr = self.merge_expr(&assignment.value, schema)?;
