@@ -154,7 +154,9 @@ pub(super) fn parts(name: &ObjectName) -> Vec<String> {
 /// A name that stands for two columns of what has this path.
 pub(super) fn ambiguous(path: &[String], asked: &[String]) -> SqlError {
     let column = asked.last().cloned().unwrap_or_default();
-    let full: Vec<String> = path.iter().cloned().chain([column]).collect();
+    // What was named here has no name of its own.
+    let path = path.iter().filter(|part| !part.starts_with(super::relations::DERIVED));
+    let full: Vec<String> = path.cloned().chain([column]).collect();
     SqlError::AmbiguousColumn { name: asked.to_vec(), among: vec![full.clone(), full] }
 }
 

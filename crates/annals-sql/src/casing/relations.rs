@@ -12,6 +12,9 @@ use crate::scope::Named;
 use crate::travel::{moment_of, split_at_sign, table_at};
 use crate::view::ViewQuery;
 
+/// Begins the name of a subquery that was given none.
+pub(super) const DERIVED: &str = "__derived";
+
 impl Walk<'_> {
     pub(super) fn from(&mut self, from: &mut TableWithJoins, frame: &mut Frame, outer: &[&Frame]) {
         let begin = (frame.relations.len(), frame.merged.len());
@@ -100,7 +103,7 @@ impl Walk<'_> {
                     // Without a name its columns would be told apart by the tables below it.
                     *alias = Some(TableAlias {
                         explicit: false,
-                        name: Ident::with_quote('`', format!("__derived{}", frame.relations.len())),
+                        name: Ident::with_quote('`', format!("{DERIVED}{}", frame.relations.len())),
                         columns: Vec::new(),
                         at: None,
                     });
