@@ -12,7 +12,9 @@ pub(crate) use self::cases::begun as case;
 pub use self::operators::Operand;
 use self::operators::Operation;
 use crate::error::SparkError;
-use crate::frame::{THIS, bare_name, columns_of, find_column, placed_back, query_over_one};
+use crate::frame::{
+    THIS, bare_name, columns_of, find_column, placed_back, query_over_one, with_room,
+};
 use crate::session::Session;
 
 /// How many operations may lie in each other: as many as in SQL.
@@ -123,6 +125,15 @@ impl Column {
 
     /// The expressions over the columns of `plan`.
     pub(crate) fn resolve(
+        self,
+        session: &Session,
+        plan: &Arc<LogicalPlan>,
+    ) -> Result<Vec<Expr>, SparkError> {
+        // Operations that lie in each other are looked up in each other.
+        with_room(self.levels, || self.looked_up(session, plan))
+    }
+
+    fn looked_up(
         self,
         session: &Session,
         plan: &Arc<LogicalPlan>,
