@@ -12,8 +12,9 @@ pub(crate) use self::cases::begun as case;
 pub use self::operators::Operand;
 use self::operators::Operation;
 use crate::error::SparkError;
-use crate::frame::depth::with_room;
-use crate::frame::{THIS, bare_name, columns_of, find_column, placed_back, query_over_one};
+use crate::frame::{
+    THIS, bare_name, columns_of, find_column, placed_back, query_over_one, with_room,
+};
 use crate::session::Session;
 
 /// How many operations may lie in each other: as many as in SQL.
@@ -128,10 +129,15 @@ impl Column {
         session: &Session,
         plan: &Arc<LogicalPlan>,
     ) -> Result<Vec<Expr>, SparkError> {
-        with_room(self.levels, || self.resolved(session, plan))
+        // Operations that lie in each other are looked up in each other.
+        with_room(self.levels, || self.looked_up(session, plan))
     }
 
-    fn resolved(self, session: &Session, plan: &Arc<LogicalPlan>) -> Result<Vec<Expr>, SparkError> {
+    fn looked_up(
+        self,
+        session: &Session,
+        plan: &Arc<LogicalPlan>,
+    ) -> Result<Vec<Expr>, SparkError> {
         let exprs = match self.kind {
             Kind::All => plan.schema().columns().into_iter().map(Expr::Column).collect(),
             Kind::AllOf(alias) => columns_of(plan, &alias)?.into_iter().map(Expr::Column).collect(),

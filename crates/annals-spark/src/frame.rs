@@ -2,7 +2,7 @@
 
 mod actions;
 mod combine;
-pub(crate) mod depth;
+mod depth;
 mod grouped;
 mod joins;
 mod lookup;
@@ -26,7 +26,7 @@ use crate::session::Session;
 use crate::show;
 
 pub use depth::STEPS_MAX;
-pub(crate) use depth::{given_room, steps_of_views};
+pub(crate) use depth::{given_room, steps_of_views, with_room};
 pub use grouped::GroupedData;
 pub(crate) use grouped::shown_name;
 pub(crate) use lookup::{bare_name, columns_of, find_column};

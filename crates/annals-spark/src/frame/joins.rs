@@ -79,9 +79,8 @@ impl DataFrame {
 
     fn join_condition(&self, on: Column, both: &Arc<LogicalPlan>) -> Result<Expr, SparkError> {
         let mut exprs = on.resolve(&self.session, both)?;
-        let condition = match (exprs.pop(), exprs.is_empty()) {
-            (Some(condition), true) => condition,
-            _ => return Err(SparkError::other("one condition was expected to join on")),
+        let (Some(condition), true) = (exprs.pop(), exprs.is_empty()) else {
+            return Err(SparkError::other("one condition was expected to join on"));
         };
         let name = shown_name(&condition);
         let condition = condition.unalias();
