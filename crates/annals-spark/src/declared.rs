@@ -15,7 +15,7 @@ use crate::types::CHAR_VARCHAR;
 /// Rows for a table, with texts where its columns have texts, of the lengths that these were declared
 /// with.
 pub(crate) fn fitted(
-    batch: RecordBatch,
+    batch: &RecordBatch,
     table: &SchemaRef,
     matching: Matching,
 ) -> Result<RecordBatch, SparkError> {
@@ -53,7 +53,7 @@ pub(crate) fn columns(
     table: &SchemaRef,
     matching: Matching,
 ) -> Result<SchemaRef, SparkError> {
-    Ok(fitted(RecordBatch::new_empty(Arc::clone(rows)), table, matching)?.schema())
+    Ok(fitted(&RecordBatch::new_empty(Arc::clone(rows)), table, matching)?.schema())
 }
 
 /// Whether texts are filled up with spaces, and how long they may be.

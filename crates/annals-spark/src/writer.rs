@@ -14,6 +14,7 @@ use annals::{
     CastPolicy, Gathered, Matching, Missing, Predicate, PropertyPatch, SaveMode, Table, TableKind,
     TableName, WriteError,
 };
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 use crate::convert::{self, Told, Written};
@@ -240,7 +241,7 @@ impl DataFrameWriter {
         let schema = self.frame.schema();
         let made = {
             let target = Arc::clone(&target);
-            move |batch| declared::fitted(batch, &target, Matching::ByPosition)
+            move |batch: RecordBatch| declared::fitted(&batch, &target, Matching::ByPosition)
         };
         let columns = declared::columns(&schema, &target, Matching::ByPosition)?;
         let rows = self.frame.gather(&columns, places(&table, &schema), made).await?;
@@ -438,7 +439,7 @@ impl Change<'_> {
     pub(crate) async fn rows(frame: &DataFrame, table: &Table) -> Result<Gathered, SparkError> {
         let target = table.schema();
         let columns = declared::columns(&frame.schema(), &target, Matching::ByName)?;
-        let made = move |batch| declared::fitted(batch, &target, Matching::ByName);
+        let made = move |batch: RecordBatch| declared::fitted(&batch, &target, Matching::ByName);
         frame.gather(&columns, table.partition_columns(), made).await
     }
 

@@ -191,11 +191,11 @@ fn tell_apart(factor: &mut TableFactor, frame: &mut Frame, at: usize) {
     if new.path.is_empty() || !before.iter().any(is_same) {
         return;
     }
-    let alias = match factor {
-        TableFactor::Table { alias, .. }
-        | TableFactor::Derived { alias, .. }
-        | TableFactor::NestedJoin { alias, .. } => alias,
-        _ => return,
+    let (TableFactor::Table { alias, .. }
+    | TableFactor::Derived { alias, .. }
+    | TableFactor::NestedJoin { alias, .. }) = factor
+    else {
+        return;
     };
     let name = format!("__again{at}");
     let columns = alias.take().map(|alias| alias.columns).unwrap_or_default();
