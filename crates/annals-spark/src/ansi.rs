@@ -10,7 +10,7 @@ mod decimals;
 mod items;
 mod sum;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array};
 use arrow::compute::cast;
@@ -42,13 +42,22 @@ pub(crate) const REMAINDER_BY_ZERO: &str = "Remainder by zero";
 /// Plans operators on numbers.
 #[derive(Debug)]
 pub(crate) struct Arithmetic {
-    functions: [Arc<ScalarUDF>; 5],
+    add: Arc<ScalarUDF>,
+    subtract: Arc<ScalarUDF>,
+    multiply: Arc<ScalarUDF>,
+    divide: Arc<ScalarUDF>,
+    remainder: Arc<ScalarUDF>,
 }
 
 impl Arithmetic {
     pub(crate) fn new() -> Self {
-        let kinds = [Kind::Add, Kind::Subtract, Kind::Multiply, Kind::Divide, Kind::Remainder];
-        Self { functions: kinds.map(Checked::function) }
+        Self {
+            add: Checked::function(Kind::Add),
+            subtract: Checked::function(Kind::Subtract),
+            multiply: Checked::function(Kind::Multiply),
+            divide: Checked::function(Kind::Divide),
+            remainder: Checked::function(Kind::Remainder),
+        }
     }
 }
 
@@ -58,23 +67,21 @@ impl ExprPlanner for Arithmetic {
         expr: RawBinaryExpr,
         schema: &DFSchema,
     ) -> Result<PlannerResult<RawBinaryExpr>> {
-        let index = match expr.op {
-            BinaryOperator::Plus => 0,
-            BinaryOperator::Minus => 1,
-            BinaryOperator::Multiply => 2,
-            BinaryOperator::Divide => 3,
-            BinaryOperator::Modulo => 4,
+        let (kind, function) = match expr.op {
+            BinaryOperator::Plus => (Kind::Add, &self.add),
+            BinaryOperator::Minus => (Kind::Subtract, &self.subtract),
+            BinaryOperator::Multiply => (Kind::Multiply, &self.multiply),
+            BinaryOperator::Divide => (Kind::Divide, &self.divide),
+            BinaryOperator::Modulo => (Kind::Remainder, &self.remainder),
             _ => return Ok(PlannerResult::Original(expr)),
         };
-        let kind =
-            [Kind::Add, Kind::Subtract, Kind::Multiply, Kind::Divide, Kind::Remainder][index];
         // An operand whose type is told only later, such as a parameter, is left alone.
         let types = (expr.left.get_type(schema), expr.right.get_type(schema));
         let (Ok(left), Ok(right)) = types else { return Ok(PlannerResult::Original(expr)) };
         // A text is read as the number that goes with the other side.
         let text = |of: &DataType| of.is_string();
         if text(&left) || text(&right) {
-            let whole = (left.is_integer() || right.is_integer()) && index != 3;
+            let whole = (left.is_integer() || right.is_integer()) && kind != Kind::Divide;
             let number = |of: &DataType| of.is_numeric() || text(of);
             if !number(&left) || !number(&right) {
                 return Ok(PlannerResult::Original(expr));
@@ -90,11 +97,12 @@ impl ExprPlanner for Arithmetic {
         let whole = left.is_signed_integer() && right.is_signed_integer();
         let number =
             |data_type: &DataType| data_type.is_signed_integer() || data_type.is_floating();
-        let checked = whole || (index >= 3 && number(&left) && number(&right));
+        let divides = matches!(kind, Kind::Divide | Kind::Remainder);
+        let checked = whole || (divides && number(&left) && number(&right));
         if !checked {
             return Ok(PlannerResult::Original(expr));
         }
-        let call = self.functions[index].call(vec![expr.left, expr.right]);
+        let call = function.call(vec![expr.left, expr.right]);
         Ok(PlannerResult::Planned(call))
     }
 }
@@ -106,6 +114,7 @@ pub(crate) fn operation(
     right: Expr,
     schema: &DFSchema,
 ) -> Result<Expr> {
+    static PLANNER: LazyLock<Arithmetic> = LazyLock::new(Arithmetic::new);
     let plain = match op {
         BinaryOperator::Plus => Operator::Plus,
         BinaryOperator::Minus => Operator::Minus,
@@ -115,7 +124,7 @@ pub(crate) fn operation(
         other => return plan_err!("{other} is no operator on numbers"),
     };
     let raw = RawBinaryExpr { op, left, right };
-    Ok(match Arithmetic::new().plan_binary_op(raw, schema)? {
+    Ok(match PLANNER.plan_binary_op(raw, schema)? {
         PlannerResult::Planned(expr) => expr,
         PlannerResult::Original(raw) => binary_expr(raw.left, plain, raw.right),
     })

@@ -212,16 +212,7 @@ impl Told {
             )
         } else if let Some(value) = between(&text, "Cannot cast string '", "' to value of") {
             let target = between(&text, "' to value of ", " type").unwrap_or_default();
-            let target = arrow_name(target);
-            SparkError::new(
-                "CAST_INVALID_INPUT",
-                [
-                    ("expression", format!("'{value}'")),
-                    ("sourceType", "\"STRING\"".to_owned()),
-                    ("targetType", format!("\"{target}\"")),
-                    ("ansiConfig", "\"spark.sql.ansi.enabled\"".to_owned()),
-                ],
-            )
+            plans::malformed(value, &arrow_name(target))
         } else if let Some(told) = plans::told(&text) {
             told
         } else {

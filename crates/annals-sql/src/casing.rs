@@ -284,7 +284,7 @@ impl<'a> Walk<'a> {
         match item {
             SelectItem::UnnamedExpr(expr) => {
                 let name = names::of(expr);
-                let is_field = is_field(expr, &[&[frame], outer].concat());
+                let is_field = is_field(expr, frame, outer);
                 literals::whole_number(expr);
                 self.within(expr, frame, outer);
                 let source = frame.source(expr);
@@ -427,11 +427,12 @@ impl VisitorMut for Exprs<'_, '_> {
 }
 
 /// Whether it names a field of a column, and not a column of a relation.
-fn is_field(expr: &Expr, frames: &[&Frame]) -> bool {
+fn is_field(expr: &Expr, frame: &Frame, outer: &[&Frame]) -> bool {
     let Expr::CompoundIdentifier(idents) = expr else { return false };
     let table = idents[..idents.len() - 1].iter().map(|ident| ident.value.clone());
     let table: Vec<String> = table.collect();
-    !frames.iter().any(|frame| frame.relation_named(&table).is_some())
+    let mut frames = std::iter::once(&frame).chain(outer);
+    !frames.any(|frame| frame.relation_named(&table).is_some())
 }
 
 /// Whether a star gives all columns, and as they are.

@@ -4,6 +4,7 @@
 //! whatever the type counts in. A text of a timestamp, a fraction or a list is what `show` shows.
 //! A date is no number, and a number is no date.
 
+use std::cell::LazyCell;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -103,15 +104,17 @@ impl AnalyzerRule for NoDatesAsNumbers {
 
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
         plan.apply_with_subqueries(|node| {
-            let mut schema = DFSchema::empty();
-            for input in node.inputs() {
-                schema.merge(input.schema());
-            }
+            // Few nodes cast at all.
+            let schema = LazyCell::new(|| {
+                let mut schema = DFSchema::empty();
+                node.inputs().into_iter().for_each(|input| schema.merge(input.schema()));
+                schema
+            });
             node.apply_expressions(|expr| {
                 expr.apply(|expr| match expr {
                     Expr::Cast(Cast { expr, field })
                         if field.data_type() == &DataType::Date32
-                            || expr.get_type(&schema).is_ok_and(|of| of == DataType::Date32) =>
+                            || expr.get_type(&*schema).is_ok_and(|of| of == DataType::Date32) =>
                     {
                         casted(expr, field.data_type(), &schema, false)?;
                         Ok(TreeNodeRecursion::Continue)

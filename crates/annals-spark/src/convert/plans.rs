@@ -100,7 +100,8 @@ pub(super) fn told(text: &str) -> Option<SparkError> {
     None
 }
 
-fn malformed(value: &str, target: &str) -> SparkError {
+/// A text that is no value of the type that it was cast to.
+pub(super) fn malformed(value: &str, target: &str) -> SparkError {
     SparkError::new(
         "CAST_INVALID_INPUT",
         [
